@@ -1,0 +1,35 @@
+# Every command works on a fresh machine with Python >= 3.11; `make test` also needs Java 17 and Maven.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test check format bench clean
+
+demo: $(INSTALLED)  ## Score real sensor data with the real daemon, no Kafka needed.
+	$(BIN)/streamae demo
+
+test: check  ## Everything, with a real Apache Kafka that the tests fetch and start.
+	$(BIN)/pytest -m "slow or kafka"
+
+check: $(INSTALLED)  ## Format, lint, types, import layers and the fast tests.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not slow and not kafka"
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(INSTALLED)  ## The figures in the README.
+	$(BIN)/python -m tests.benchmarks
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

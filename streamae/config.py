@@ -1,0 +1,255 @@
+"""Every configuration key: type, default, unit and reason. Nothing here reads a file.
+
+A section is a frozen struct and a key is a field whose `Meta` holds its description; `configfile`
+loads, checks and documents them, and the table in the README is generated from them. The defaults
+are a working configuration of the embedded mode: files in, files out.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+
+class Duration(float):
+    """Seconds; written `500ms`, `5s`, `10m`, `2h`, `1d` or a plain number of seconds."""
+
+
+class Size(int):
+    """Bytes; written `64KiB`, `16MiB`, `1GB` or a plain number of bytes."""
+
+
+class Secret(str):
+    """Text that appears in no log, metric or page."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'[redacted]'"
+
+
+def about(text: str, **limits: Any) -> Meta:
+    return Meta(description=text, **limits)
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A group of keys; unknown ones are an error."""
+
+
+class SourceConfig(Section, frozen=True):
+    kind: Annotated[
+        Literal["file", "kafka", "host"],
+        about("`file` and `kafka` read a log; `host` samples the machine streamae runs on."),
+    ] = "file"
+    path: Annotated[
+        str, about("File to read, JSON Lines or CSV by its ending; `-` is standard input.")
+    ] = "-"
+    topic: Annotated[
+        str | None,
+        about("Name of the file's records in alerts and seeds; default: the file's stem."),
+    ] = None
+    follow: Annotated[bool, about("Wait for lines to be appended instead of ending.")] = False
+    topics: Annotated[tuple[str, ...], about("Kafka topics to consume.")] = ()
+    start: Annotated[
+        Literal["earliest", "latest"],
+        about("Where a partition begins that was never committed."),
+    ] = "earliest"
+    max_poll_records: Annotated[
+        int,
+        about("Records taken per poll; decoding and scoring work on whole polls.", ge=1, le=100000),
+    ] = 5000
+    interval: Annotated[Duration, about("Time between two samples of `kind: host`.")] = Duration(1)
+
+
+class RecordConfig(Section, frozen=True):
+    format: Annotated[
+        Literal["auto", "json", "float32", "csv"],
+        about(
+            "How a value is read; `auto` takes the content-type header, else JSON"
+            " (CSV for files that end in .csv)."
+        ),
+    ] = "auto"
+    features: Annotated[
+        tuple[str, ...] | Literal["auto"],
+        about("Names in order; `auto` freezes the names of the first valid record."),
+    ] = "auto"
+    key_field: Annotated[
+        str | None, about("Field that replaces the record key, the entity alerts are keyed by.")
+    ] = None
+    timestamp_field: Annotated[
+        str | None, about("Field that replaces the record timestamp as event time.")
+    ] = None
+    timestamp_unit: Annotated[
+        Literal["ms", "s"], about("Unit of a numeric timestamp; text is read as ISO 8601.")
+    ] = "ms"
+    max_bytes: Annotated[Size, about("Longer values are rejected before they are parsed.")] = Size(
+        1 << 20
+    )
+
+
+class DetectorConfig(Section, frozen=True):
+    block_size: Annotated[
+        int,
+        about("Records learnt from together; scores use the model of the last block.", ge=16),
+    ] = 256
+    seed: Annotated[int, about("Changes every random choice of the model.", ge=0)] = 0
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], about("`auto` uses the first CUDA device, else the CPU.")
+    ] = "auto"
+    threads: Annotated[
+        int,
+        about("Threads of one matrix product; more than one pays only on idle cores.", ge=1),
+    ] = 1
+    n_latents: Annotated[
+        int, about("Hidden units; more separate finer modes at a quadratic cost.", ge=1, le=8192)
+    ] = 192
+
+
+class AlertingConfig(Section, frozen=True):
+    budget: Annotated[
+        float | str,
+        about("Records flagged: a share such as `0.001`, or `20 per day` of event time."),
+    ] = 0.001
+    quiet_records: Annotated[
+        int,
+        about("An episode ends after so many records without a flagged one of its key.", ge=1),
+    ] = 256
+    top_features: Annotated[
+        int, about("Features named in an alert, most important first.", ge=1, le=100)
+    ] = 5
+
+
+class OutputConfig(Section, frozen=True):
+    alerts: Annotated[str, about("Topic, or file; `-` is standard output.")] = "alerts.jsonl"
+    scores: Annotated[str | None, about("Topic or file of all scores; null writes none.")] = None
+    scores_per: Annotated[
+        Literal["record", "block"], about("One score message per record, or one per block.")
+    ] = "record"
+    dead_letters: Annotated[str, about("Topic or file of rejected records.")] = "dead-letters.jsonl"
+
+
+class DeadLetterConfig(Section, frozen=True):
+    max_consecutive: Annotated[
+        int | None,
+        about("Stop (exit 65) after so many rejects in a row; null never stops.", ge=1),
+    ] = 10_000
+    max_share: Annotated[
+        float | None,
+        about(
+            "Stop (exit 65) when more than this share of the last `window` records is rejected.",
+            gt=0,
+            le=1,
+        ),
+    ] = None
+    window: Annotated[int, about("Records `max_share` looks back over.", ge=1)] = 10_000
+
+
+class CommitConfig(Section, frozen=True):
+    interval: Annotated[
+        Duration, about("Longest time an output waits for its commit while nothing alerts.")
+    ] = Duration(1)
+    alert_interval: Annotated[
+        Duration, about("Shortest time between two commits when an alert is waiting.")
+    ] = Duration(0.05)
+    max_outputs: Annotated[int, about("Commit early when so many outputs wait.", ge=1)] = 20_000
+
+
+class StateConfig(Section, frozen=True):
+    store: Annotated[
+        Literal["directory", "topic"],
+        about("Where snapshots are kept; `topic` needs Kafka and is its default."),
+    ] = "directory"
+    directory: Annotated[str, about("Snapshots and the commit file; one daemon at a time.")] = (
+        "state"
+    )
+    topic: Annotated[str, about("Compacted Kafka topic of snapshots.")] = "streamae-state"
+    snapshot_interval: Annotated[
+        Duration, about("Time between snapshots; a restart learns at most this much again.")
+    ] = Duration(10)
+    keep: Annotated[int, about("Snapshots kept per partition in a directory.", ge=1)] = 3
+
+
+class KafkaConfig(Section, frozen=True):
+    bootstrap_servers: Annotated[tuple[str, ...], about("`host:port` of one or more brokers.")] = (
+        "localhost:9092",
+    )
+    group: Annotated[str | None, about("Consumer group; default: `name`.")] = None
+    instance: Annotated[
+        str | None,
+        about("Stable name of this worker: static membership, and its transactional id."),
+    ] = None
+    security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], about("As Kafka names it.")
+    ] = "PLAINTEXT"
+    sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None, about("With SASL protocols.")
+    ] = None
+    sasl_username: Annotated[str | None, about("With SASL mechanisms.")] = None
+    sasl_password: Annotated[Secret | None, about("With SASL mechanisms; prefer a file.")] = None
+    sasl_password_file: Annotated[str | None, about("File that holds the password.")] = None
+    ssl_cafile: Annotated[str | None, about("PEM file of the authorities to trust.")] = None
+    ssl_certfile: Annotated[str | None, about("PEM file of the client certificate.")] = None
+    ssl_keyfile: Annotated[str | None, about("PEM file of the client key.")] = None
+    ssl_key_password: Annotated[Secret | None, about("Of an encrypted `ssl_keyfile`.")] = None
+    ssl_check_hostname: Annotated[bool, about("Compare the broker's name and certificate.")] = True
+    session_timeout: Annotated[
+        Duration, about("The group gives partitions away after this silence.")
+    ] = Duration(10)
+    max_poll_interval: Annotated[
+        Duration, about("The group gives partitions away when no poll comes for so long.")
+    ] = Duration(300)
+    transaction_timeout: Annotated[
+        Duration,
+        about("The broker aborts a dead worker's transaction after it; readers wait until then."),
+    ] = Duration(15)
+    connect_timeout: Annotated[
+        Duration, about("Exit 69 when no broker answers at start for so long.")
+    ] = Duration(30)
+
+
+class HttpConfig(Section, frozen=True):
+    enabled: Annotated[bool, about("Serve metrics, health and the status page.")] = True
+    host: Annotated[str, about("Address to listen on; anything but loopback is your choice.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, about("Port to listen on; 0 takes a free one.", ge=0, le=65535)] = 9109
+
+
+class LogConfig(Section, frozen=True):
+    level: Annotated[Literal["debug", "info", "warning", "error"], about("Least severity.")] = (
+        "info"
+    )
+    format: Annotated[
+        Literal["auto", "json", "text"], about("`auto`: text on a terminal, else JSON.")
+    ] = "auto"
+
+
+class Config(Section, frozen=True):
+    """The whole configuration."""
+
+    name: Annotated[
+        str,
+        about("Names this detector in alerts and ids.", pattern=r"^[A-Za-z0-9._-]{1,100}$"),
+    ] = "streamae"
+    source: SourceConfig = msgspec.field(default_factory=SourceConfig)
+    record: RecordConfig = msgspec.field(default_factory=RecordConfig)
+    detector: DetectorConfig = msgspec.field(default_factory=DetectorConfig)
+    alerting: AlertingConfig = msgspec.field(default_factory=AlertingConfig)
+    output: OutputConfig = msgspec.field(default_factory=OutputConfig)
+    dead_letters: DeadLetterConfig = msgspec.field(default_factory=DeadLetterConfig)
+    delivery: Annotated[
+        Literal["exactly_once", "at_least_once"],
+        about("`at_least_once` is for brokers without transactions; alert ids stay the same."),
+    ] = "exactly_once"
+    commit: CommitConfig = msgspec.field(default_factory=CommitConfig)
+    state: StateConfig = msgspec.field(default_factory=StateConfig)
+    kafka: KafkaConfig = msgspec.field(default_factory=KafkaConfig)
+    http: HttpConfig = msgspec.field(default_factory=HttpConfig)
+    log: LogConfig = msgspec.field(default_factory=LogConfig)
+    watchdog_timeout: Annotated[
+        Duration,
+        about("Exit 75 after so long without progress while records wait or a broker call hangs."),
+    ] = Duration(60)
+    shutdown_timeout: Annotated[
+        Duration, about("A stop that takes longer is cut short; the next start continues.")
+    ] = Duration(20)

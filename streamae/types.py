@@ -1,0 +1,167 @@
+"""The values that travel between the parts, and the three borders to the outside world.
+
+Data flows `Source -> RecordBatch -> Pipeline -> Output -> Sink`. A `Commit` carries everything that
+must become visible together: outputs, snapshots and the offsets they were computed from.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+Headers = Sequence[tuple[str, bytes]]
+
+Channel = Literal["alerts", "scores", "dead_letters"]
+"""What an output is; the sink maps it to a topic or a file."""
+
+NO_TIMESTAMP = -1
+"""Event time of a record that carries none, as in Kafka."""
+
+
+class TopicPartition(NamedTuple):
+    """One input log: what a detector belongs to."""
+
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        """Kafka's customary spelling, `topic-partition`."""
+        return f"{self.topic}-{self.partition}"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Consecutive records of one partition, as columns of equal length n."""
+
+    partition: TopicPartition
+    offsets: Longs
+    """[n], strictly increasing, not necessarily dense (compaction, transaction markers)."""
+    timestamps_ms: Longs
+    """[n], milliseconds since the epoch; `NO_TIMESTAMP` where the record has none."""
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+    headers: Sequence[Headers]
+    next_offset: int
+    """Where reading goes on: past the last record and past any control records behind it."""
+    columns: tuple[str, ...] | None = None
+    """Names of positional values where the source knows them (the header line of a CSV file)."""
+
+    def __len__(self) -> int:
+        """Return n, the number of records."""
+        return len(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One message to write; everything in it is a function of the input log."""
+
+    channel: Channel
+    source: TopicPartition
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    timestamp_ms: int = NO_TIMESTAMP
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What becomes visible at once: outputs, due snapshots, and the offsets reached."""
+
+    outputs: Sequence[Output]
+    offsets: Mapping[TopicPartition, int]
+    """Next offset to read, per partition."""
+    snapshots: Mapping[TopicPartition, bytes] = field(default_factory=dict)
+    """A partition without one keeps the snapshot of its last commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What the last commit of a partition said."""
+
+    offset: int
+    """Next offset to read."""
+    snapshot: bytes | None
+    """None after a deliberate rewind, which clears it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One answer of a source."""
+
+    batches: Sequence[RecordBatch] = ()
+    lag: Mapping[TopicPartition, int] = field(default_factory=dict)
+    """Records known to wait behind the batches, per assigned partition."""
+    finished: bool = False
+    """True once a finite source is exhausted."""
+
+
+class AssignmentListener(Protocol):
+    """Told by a source, from within `poll`, which partitions this process owns."""
+
+    def on_assign(self, partitions: Iterable[TopicPartition]) -> None:
+        """Restore the partitions and `seek` the source to where each must be read from."""
+
+    def on_revoke(self, partitions: Iterable[TopicPartition]) -> None:
+        """Commit, then let go: the partitions are still owned during the call."""
+
+    def on_lost(self, partitions: Iterable[TopicPartition]) -> None:
+        """Let go without committing: another process may own them already."""
+
+
+class Source(Protocol):
+    """Where records come from. One source serves one listener on one thread."""
+
+    def start(self, listener: AssignmentListener) -> None:
+        """Begin; assignments are reported to `listener` during later polls."""
+
+    def poll(self, timeout_s: float) -> Poll:
+        """Return the records that arrived within `timeout_s`; each batch starts at the position."""
+
+    def seek(self, partition: TopicPartition, offset: int) -> int:
+        """Read `partition` from `offset`, or from the first offset still there.
+
+        Return the position taken, which is larger than `offset` when the log was cut.
+        """
+
+    def close(self) -> None:
+        """Release everything; pending records are simply not read."""
+
+
+class Sink(Protocol):
+    """Where commits go to and where the last one is read back from."""
+
+    def commit(self, commit: Commit) -> bool:
+        """Make the whole commit visible atomically.
+
+        Return False when nothing became visible but the same commit may be tried again (a rebalance
+        is in progress). Raise for everything that needs a restart.
+        """
+
+    def committed(self, partition: TopicPartition) -> Committed | None:
+        """Return what the last commit of `partition` said; None when there was none.
+
+        Raise `SnapshotError` when it names a snapshot that is missing or damaged.
+        """
+
+    def close(self) -> None:
+        """Release everything; an unfinished commit is given up."""
+
+
+class StateStore(Protocol):
+    """Where snapshots are kept. A pointer is short text that finds one again."""
+
+    def save(self, partition: TopicPartition, snapshot: bytes) -> str:
+        """Write `snapshot` and return its pointer; called within the sink's commit."""
+
+    def load(self, partition: TopicPartition, pointer: str) -> bytes:
+        """Return the snapshot; raise `SnapshotError` when it is missing or damaged."""
+
+    def close(self) -> None:
+        """Release everything."""
