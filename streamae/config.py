@@ -114,6 +114,10 @@ class AlertingConfig(Section, frozen=True):
         int,
         about("An episode ends after so many records without a flagged one of its key.", ge=1),
     ] = 256
+    critical_share: Annotated[
+        float,
+        about("Flagged records are critical below this share of the budget.", ge=0, le=1),
+    ] = 0.1
     top_features: Annotated[
         int, about("Features named in an alert, most important first.", ge=1, le=100)
     ] = 5

@@ -1,0 +1,118 @@
+"""Detector state to bytes and back: one safetensors file with a JSON header, never pickle.
+
+The header holds the format version, where in the log the state belongs, everything small that is
+not an array, the configuration keys the state depends on, and a checksum over all of it. Equal
+states give equal bytes.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from streamae.config import Config
+from streamae.errors import SnapshotError
+
+FORMAT = 1
+_METADATA_KEY = "streamae"
+_NOT_IN_STATE = ("device", "threads")
+"""Detector keys that change where it computes but not what."""
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot says of itself."""
+
+    format: int = FORMAT
+    partition: str
+    """Input partition, `topic-partition`."""
+    offset: int
+    """Offset to read on from: the first record of the block that was unfinished."""
+    ordinal: int
+    """Valid records learnt from before it, a multiple of the block size."""
+    features: tuple[str, ...] | None
+    """Frozen feature names; None before the first block is finished."""
+    model: dict[str, Any]
+    """The configuration keys the arrays depend on."""
+    state: dict[str, Any]
+    """State of the parts that have no arrays."""
+    checksum: str = ""
+
+
+def encode(header: Header, arrays: Arrays) -> bytes:
+    """Return the snapshot as bytes; the header's checksum is filled in."""
+    header = msgspec.structs.replace(header, checksum=_checksum(header, arrays))
+    metadata = {_METADATA_KEY: msgspec.json.encode(header).decode()}
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return save(contiguous, metadata=metadata)
+
+
+def decode(blob: bytes) -> tuple[Header, dict[str, npt.NDArray[Any]]]:
+    """Return header and arrays; raise `SnapshotError` for anything but an intact snapshot."""
+    try:
+        length = int.from_bytes(blob[:8], "little")
+        metadata = json.loads(blob[8 : 8 + length]).get("__metadata__", {})
+        raw = json.loads(metadata[_METADATA_KEY])
+        if raw.get("format") != FORMAT:
+            raise SnapshotError(
+                f"snapshot has format {raw.get('format')}, this version reads {FORMAT}:"
+                " use the version that wrote it, or start afresh under a new `name`"
+            )
+        header = msgspec.convert(raw, Header)
+        arrays = load(blob)
+    except (ValueError, KeyError, AttributeError, SafetensorError, msgspec.MsgspecError) as error:
+        raise SnapshotError(f"snapshot is damaged: {error}") from error
+    if _checksum(header, arrays) != header.checksum:
+        raise SnapshotError("snapshot is damaged: its checksum does not match its content")
+    return header, arrays
+
+
+def model_keys(config: Config) -> dict[str, Any]:
+    """Return the configuration keys that saved state depends on, as plain values."""
+    keys = msgspec.to_builtins(config.detector)
+    return {f"detector.{key}": value for key, value in keys.items() if key not in _NOT_IN_STATE}
+
+
+def check_fits(header: Header, config: Config) -> None:
+    """Raise `SnapshotError` naming every key in which snapshot and configuration differ."""
+    now, then = model_keys(config), header.model
+    differences = [
+        f"{key} is {now.get(key)!r} and was {then.get(key)!r}"
+        for key in sorted(now.keys() | then.keys())
+        if now.get(key) != then.get(key)
+    ]
+    wanted = config.record.features
+    if wanted != "auto" and header.features is not None and wanted != header.features:
+        differences.append(_feature_difference(wanted, header.features))
+    if differences:
+        raise SnapshotError(
+            f"the saved state of {header.partition} does not fit the configuration: "
+            + "; ".join(differences)
+            + ". Set the keys back, or start afresh with another `name` or `kafka.group`"
+            " and state directory."
+        )
+
+
+def _feature_difference(now: tuple[str, ...], then: tuple[str, ...]) -> str:
+    added, removed = sorted(set(now) - set(then)), sorted(set(then) - set(now))
+    if not added and not removed:
+        return "record.features has another order"
+    return f"record.features has new {added} and no longer {removed}"
+
+
+def _checksum(header: Header, arrays: Arrays) -> str:
+    """Digest of header and arrays; 128 bits of BLAKE2b (RFC 7693)."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(msgspec.json.encode(msgspec.structs.replace(header, checksum=""), order="sorted"))
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name}:{array.dtype.str}:{array.shape}:".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
