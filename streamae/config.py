@@ -10,22 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-
-class Duration(float):
-    """Seconds; written `500ms`, `5s`, `10m`, `2h`, `1d` or a plain number of seconds."""
-
-
-class Size(int):
-    """Bytes; written `64KiB`, `16MiB`, `1GB` or a plain number of bytes."""
-
-
-class Secret(str):
-    """Text that appears in no log, metric or page."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'[redacted]'"
+from streamae.values import Duration, Secret, Size
 
 
 def about(text: str, **limits: Any) -> Meta:
@@ -134,16 +119,12 @@ class OutputConfig(Section, frozen=True):
 
 class DeadLetterConfig(Section, frozen=True):
     max_consecutive: Annotated[
-        int | None,
-        about("Stop (exit 65) after so many rejects in a row; null never stops.", ge=1),
+        Annotated[int, Meta(ge=1)] | None,
+        about("Stop (exit 65) after so many rejects in a row; null never stops."),
     ] = 10_000
     max_share: Annotated[
-        float | None,
-        about(
-            "Stop (exit 65) when more than this share of the last `window` records is rejected.",
-            gt=0,
-            le=1,
-        ),
+        Annotated[float, Meta(gt=0, le=1)] | None,
+        about("Stop (exit 65) when more than this share of the last `window` records is rejected."),
     ] = None
     window: Annotated[int, about("Records `max_share` looks back over.", ge=1)] = 10_000
 
@@ -160,9 +141,9 @@ class CommitConfig(Section, frozen=True):
 
 class StateConfig(Section, frozen=True):
     store: Annotated[
-        Literal["directory", "topic"],
-        about("Where snapshots are kept; `topic` needs Kafka and is its default."),
-    ] = "directory"
+        Literal["directory", "topic"] | None,
+        about("Where snapshots are kept; default: `topic` with `source.kind: kafka`."),
+    ] = None
     directory: Annotated[str, about("Snapshots and the commit file; one daemon at a time.")] = (
         "state"
     )
@@ -230,6 +211,11 @@ class LogConfig(Section, frozen=True):
 
 class Config(Section, frozen=True):
     """The whole configuration."""
+
+    @property
+    def state_store(self) -> Literal["directory", "topic"]:
+        """Where snapshots are kept, the default resolved."""
+        return self.state.store or ("topic" if self.source.kind == "kafka" else "directory")
 
     name: Annotated[
         str,

@@ -1,0 +1,152 @@
+"""The configuration keys as a table, read off the structs of `config`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeGuard, get_args, get_origin
+
+import msgspec
+from msgspec import NODEFAULT
+from msgspec import inspect as introspect
+
+from streamae.config import Config, Section
+from streamae.values import Duration, Secret, Size
+
+_WORDS: Final[Mapping[type, str]] = {
+    introspect.BoolType: "true or false",
+    introspect.NoneType: "null",
+    introspect.StrType: "text",
+    introspect.IntType: "a whole number",
+    introspect.FloatType: "a number",
+    introspect.DictType: "a mapping",
+    Duration: "a duration such as 500ms, 5s or 10m",
+    Size: "a size such as 64KiB or 1MiB",
+    Secret: "text",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of the configuration."""
+
+    path: str
+    """Dotted, as in `source.kind`."""
+    type: Any
+    """The annotation: what `msgspec.convert` takes."""
+    default: Any
+    about: str
+
+    @property
+    def alternatives(self) -> tuple[introspect.Type, ...]:
+        """The types of which a value must be one."""
+        return _alternatives(introspect.type_info(self.type))
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values a key of fixed choices takes, in the order declared; empty for other keys."""
+        return tuple(_literals(self.type))
+
+    @property
+    def expected(self) -> str:
+        """The values the key takes, in words."""
+        return " or ".join(
+            _one_of(self.choices) if isinstance(part, introspect.LiteralType) else _in_words(part)
+            for part in self.alternatives
+        )
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether the value must not be shown."""
+        return any(getattr(part, "cls", None) is Secret for part in self.alternatives)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the value may be a list."""
+        return any(isinstance(part, introspect.VarTupleType) for part in self.alternatives)
+
+
+def keys() -> Mapping[str, Key]:
+    """Return every key by its dotted path, in the order of the structs."""
+    return {key.path: key for key in _keys_of(Config, "")}
+
+
+def sections() -> Mapping[str, type[Section]]:
+    """Return every section by its dotted path; the path of the root is empty."""
+    return dict(_sections_of(Config, ""))
+
+
+def lookup(config: Config, path: str) -> Any:
+    """Return the value at a dotted path."""
+    value: Any = config
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def join(section: str, name: str) -> str:
+    """Return the dotted path of `name` in `section`."""
+    return f"{section}.{name}" if section else name
+
+
+def is_section(annotation: Any) -> TypeGuard[type[Section]]:
+    """Return whether a field of this type is a group of keys."""
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def _sections_of(section: type[Section], path: str) -> Iterator[tuple[str, type[Section]]]:
+    yield path, section
+    for field in msgspec.structs.fields(section):
+        if is_section(field.type):
+            yield from _sections_of(field.type, join(path, field.name))
+
+
+def _keys_of(section: type[Section], path: str) -> Iterator[Key]:
+    for field in msgspec.structs.fields(section):
+        if is_section(field.type):
+            yield from _keys_of(field.type, join(path, field.name))
+            continue
+        default = field.default if field.default_factory is NODEFAULT else field.default_factory()
+        yield Key(join(path, field.name), field.type, default, _description(field.type))
+
+
+def _description(annotation: Any) -> str:
+    info = introspect.type_info(annotation)
+    described = isinstance(info, introspect.Metadata) and info.extra_json_schema
+    return str(described["description"]) if described else ""
+
+
+def _alternatives(info: introspect.Type) -> tuple[introspect.Type, ...]:
+    if isinstance(info, introspect.Metadata):
+        return _alternatives(info.type)
+    return info.types if isinstance(info, introspect.UnionType) else (info,)
+
+
+def _literals(annotation: Any) -> Iterator[str]:
+    if get_origin(annotation) is Literal:
+        yield from get_args(annotation)
+        return
+    for part in get_args(annotation):
+        yield from _literals(part)
+
+
+def _one_of(choices: tuple[str, ...]) -> str:
+    return f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
+
+
+def _in_words(info: introspect.Type) -> str:
+    match info:
+        case introspect.VarTupleType(item):
+            return f"a list of {_in_words(item)}"
+        case introspect.CustomType(cls):
+            return _WORDS[cls]
+        case introspect.StrType(pattern=str(pattern)):
+            return f"text like {pattern}"
+        case introspect.IntType() | introspect.FloatType():
+            return _WORDS[type(info)] + _limits(info)
+    return _WORDS[type(info)]
+
+
+def _limits(info: introspect.IntType | introspect.FloatType) -> str:
+    signs = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
+    limits = ((words, getattr(info, sign)) for sign, words in signs.items())
+    words = " and ".join(f"{words} {limit}" for words, limit in limits if limit is not None)
+    return f" of {words}" if words else ""
