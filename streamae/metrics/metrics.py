@@ -1,0 +1,190 @@
+"""What the loop reports, once per batch, never per record."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from streamae.metrics.families import CHOICES, Metric, Outcome, Rebalance, Severity, Stage
+from streamae.metrics.series import Labels, Series
+from streamae.types import Channel, TopicPartition
+
+_RATE_MEMORY = 100_000.0
+"""Records the observed rate looks back over: about 100 flagged at a budget of 0.001, so +-10 %."""
+
+
+class Metrics:
+    """The metrics of one process; series of a partition exist while the process owns it."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        reasons: Iterable[str] = (),
+        clock: Callable[[], float] = time.perf_counter,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Register on `registry`, with the metrics of the operating system's process.
+
+        `reasons` are the values of the label `reason`; `clock` measures durations and `now` gives
+        Unix time, both in seconds.
+        """
+        self._series = Series({**CHOICES, "reason": tuple(reasons)})
+        self._clock = clock
+        self._now = now
+        self._rates: dict[TopicPartition, _ForgettingShare] = {}
+        self._series.set(Metric.START_TIME_SECONDS, now())
+        self._series.set(Metric.PARTITIONS_ASSIGNED, 0)
+        registry.register(self._series)
+        ProcessCollector(registry=registry)
+
+    def build(self, version: str, torch: str, device: str, config_hash: str) -> None:
+        """Say what runs."""
+        self._series.set(Metric.BUILD_INFO, 1, (version, torch, device))
+        self._series.set(Metric.CONFIG_HASH_INFO, 1, (config_hash,))
+
+    def assigned(self, partitions: Iterable[TopicPartition]) -> None:
+        """Start the series of `partitions`."""
+        for partition in partitions:
+            self._rates[partition] = _ForgettingShare(_RATE_MEMORY)
+            self._series.open(_labels(partition))
+            self._series.add(Metric.REBALANCES, 1, ("assigned",))
+        self._series.set(Metric.PARTITIONS_ASSIGNED, len(self._rates))
+
+    def removed(self, partitions: Iterable[TopicPartition], event: Rebalance) -> None:
+        """End the series of `partitions`: their next owner shows them."""
+        for partition in partitions:
+            self._rates.pop(partition, None)
+            self._series.close(_labels(partition))
+            self._series.add(Metric.REBALANCES, 1, (event,))
+        self._series.set(Metric.PARTITIONS_ASSIGNED, len(self._rates))
+
+    def polled(self, seconds: float, lag: Mapping[TopicPartition, int]) -> None:
+        """Count one poll and note the records that wait behind it."""
+        self._series.observe(Metric.POLL_SECONDS, seconds)
+        for partition in lag.keys() & self._rates.keys():
+            self._series.set(Metric.CONSUMER_LAG_RECORDS, lag[partition], _labels(partition))
+
+    def consumed(self, partition: TopicPartition, n: int, n_bytes: int) -> None:
+        """Count the records of one batch."""
+        self._series.add(Metric.RECORDS_CONSUMED, n, _labels(partition))
+        self._series.add(Metric.CONSUMED_BYTES, n_bytes, _labels(partition))
+        self._series.observe(Metric.BATCH_SIZE_RECORDS, n)
+
+    def invalid(self, partition: TopicPartition, reason: str, n: int = 1) -> None:
+        """Count rejected records."""
+        self._series.add(Metric.RECORDS_INVALID, n, (*_labels(partition), reason))
+
+    def offsets_lost(self, partition: TopicPartition, n: int) -> None:
+        """Count offsets that retention deleted before they were read, or learnt again."""
+        self._series.add(Metric.OFFSETS_LOST, n, _labels(partition))
+
+    def scored(
+        self, partition: TopicPartition, scores: npt.NDArray[np.floating[Any]], event_time_ms: int
+    ) -> None:
+        """Count the scores [n] of one batch, NaN for none; the event time is its latest or -1."""
+        self._series.observe_all(Metric.SCORE, scores[np.isfinite(scores)], _labels(partition))
+        latest = self._series.value(Metric.WATERMARK_TIMESTAMP_SECONDS, _labels(partition)) or 0.0
+        if event_time_ms >= latest * 1000:
+            watermark = event_time_ms / 1000
+            self._series.set(Metric.WATERMARK_TIMESTAMP_SECONDS, watermark, _labels(partition))
+
+    def judged(self, partition: TopicPartition, n: int, n_flagged: int) -> None:
+        """Count records compared with the threshold, so none during warm-up."""
+        labels = _labels(partition)
+        self._series.add(Metric.RECORDS_JUDGED, n, labels)
+        self._series.add(Metric.RECORDS_FLAGGED, n_flagged, labels)
+        if partition in self._rates and n:
+            rate = self._rates[partition].update(n, n_flagged)
+            self._series.set(Metric.ALERT_RATE_OBSERVED, rate, labels)
+
+    def threshold(self, partition: TopicPartition, value: float, target: float) -> None:
+        """Note the score that is flagged, and the share of records the budget allows."""
+        self._series.set(Metric.THRESHOLD, value, _labels(partition))
+        self._series.set(Metric.ALERT_RATE_TARGET, target, _labels(partition))
+
+    def alerts(self, partition: TopicPartition, severity: Severity, n: int = 1) -> None:
+        """Count alerts that open an episode."""
+        self._series.add(Metric.ALERTS, n, (*_labels(partition), severity))
+
+    def warmup(self, partition: TopicPartition, ratio: float) -> None:
+        """Note the progress of the warm-up, 0 to 1."""
+        self._series.set(Metric.WARMUP_PROGRESS_RATIO, ratio, _labels(partition))
+
+    def learned(
+        self, partition: TopicPartition, n_seen: int, loss: float, n_suspects: int, n_dead: int
+    ) -> None:
+        """Note one learnt block: records seen so far, loss, suspects, dead latents."""
+        labels = _labels(partition)
+        self._series.add(Metric.TRAIN_STEPS, 1, labels)
+        self._series.add(Metric.RECORDS_SUSPECTED, n_suspects, labels)
+        self._series.set(Metric.MODEL_RECORDS_SEEN, n_seen, labels)
+        self._series.set(Metric.TRAIN_LOSS, loss, labels)
+        self._series.set(Metric.DEAD_LATENTS, n_dead, labels)
+
+    def relearned(self, partition: TopicPartition, n: int) -> None:
+        """Count records learnt again, silently, after a restore."""
+        self._series.add(Metric.RECORDS_RELEARNED, n, _labels(partition))
+
+    def commit(self, outcome: Outcome, n_outputs: Mapping[Channel, int]) -> None:
+        """Count one commit and, when it succeeded, what became visible."""
+        self._series.add(Metric.COMMITS, 1, (outcome,))
+        if outcome == "committed":
+            self._series.set(Metric.LAST_COMMIT_TIMESTAMP_SECONDS, self._now())
+            for channel, n in n_outputs.items():
+                self._series.add(Metric.OUTPUTS, n, (channel,))
+
+    def latency(self, seconds: npt.NDArray[np.floating[Any]]) -> None:
+        """Count latencies [n] of committed records, from event time to commit."""
+        self._series.observe_all(Metric.END_TO_END_LATENCY_SECONDS, seconds)
+
+    def snapshot(self, partition: TopicPartition, n_bytes: int) -> None:
+        """Note a committed snapshot."""
+        labels = _labels(partition)
+        self._series.add(Metric.SNAPSHOTS, 1, labels)
+        self._series.set(Metric.SNAPSHOT_BYTES, n_bytes, labels)
+        self._series.set(Metric.SNAPSHOT_LAST_SUCCESS_TIMESTAMP_SECONDS, self._now(), labels)
+
+    @contextmanager
+    def stage(self, stage: Stage) -> Iterator[None]:
+        """Measure the block of code inside, also when it raises."""
+        started = self._clock()
+        try:
+            yield
+        finally:
+            self._series.observe(Metric.STAGE_DURATION_SECONDS, self._clock() - started, (stage,))
+
+    @property
+    def partitions(self) -> list[TopicPartition]:
+        """The partitions assigned now, in order."""
+        return sorted(self._rates.copy())
+
+    def total(self, metric: Metric, partition: TopicPartition | None = None) -> float:
+        """Return a counter, summed over the labels that are not given."""
+        return self._series.total(metric, _labels(partition) if partition else ())
+
+    def value(self, metric: Metric, partition: TopicPartition) -> float | None:
+        """Return a gauge of a partition; None before its first value."""
+        return self._series.value(metric, _labels(partition))
+
+
+class _ForgettingShare:
+    """A share whose past fades exponentially, with a memory counted in records."""
+
+    def __init__(self, memory: float) -> None:
+        self._memory = memory
+        self._part = 0.0
+        self._whole = 0.0
+
+    def update(self, whole: int, part: int) -> float:
+        keep = float(np.exp(-whole / self._memory))
+        self._part = self._part * keep + part
+        self._whole = self._whole * keep + whole
+        return self._part / self._whole
+
+
+def _labels(partition: TopicPartition) -> Labels:
+    return (partition.topic, str(partition.partition))
