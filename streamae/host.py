@@ -1,7 +1,7 @@
 """The machine streamae runs on as a source: one record of rates and fill levels per interval.
 
-The past of a machine cannot be read again. Offsets are the time of the sample in milliseconds, so
-a restart always reads on behind what was committed, and `seek` says so.
+The past of a machine cannot be read again: offsets count samples, and a restart counts on behind
+what was committed.
 """
 
 import contextlib
@@ -74,11 +74,13 @@ class HostSource:
             return Poll(lag={self._partition: 0})
         return Poll(batches=[self._record()], lag={self._partition: 0})
 
-    def seek(self, partition: TopicPartition, offset: int) -> int:
-        """Return the offset of the next sample, as that of the first record still to be had."""
+    def seek(
+        self, partition: TopicPartition, offset: int | None, fallback: int | None = None
+    ) -> int:
+        """Number the next sample `fallback`, or `offset` without one, or 0."""
         if partition != self._partition:
             raise ValueError(f"{partition} is not a partition of this source")
-        self._position = max(offset, self._now_ms())
+        self._position = next((at for at in (fallback, offset) if at is not None), 0)
         return self._position
 
     def close(self) -> None:
@@ -92,14 +94,12 @@ class HostSource:
         self._due += self._interval
         if self._due <= now:  # Samples that a busy process missed cannot be made up for.
             self._due = now + self._interval
-        timestamp_ms = self._now_ms()
-        # Offsets rise even when the wall clock is set back.
-        offset = max(self._position, timestamp_ms)
-        self._position = offset + 1
+        offset = self._position
+        self._position += 1
         return RecordBatch(
             partition=self._partition,
             offsets=np.array([offset]),
-            timestamps_ms=np.array([timestamp_ms]),
+            timestamps_ms=np.array([int(self._wall() * 1000)]),
             keys=[self._key],
             values=[msgspec.json.encode(features)],
             headers=[()],
@@ -112,9 +112,6 @@ class HostSource:
             growth = total - self._counters.get(name, float("inf"))
             rates[name] = growth / elapsed_s if growth >= 0 and elapsed_s > 0 else None
         return rates
-
-    def _now_ms(self) -> int:
-        return int(self._wall() * 1000)
 
 
 class Machine:

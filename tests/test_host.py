@@ -31,10 +31,10 @@ class Clock:
 
 
 class Owner:
-    """Seeks what it is assigned to `offset`, as a worker does."""
+    """Seeks what it is assigned, as a worker does."""
 
-    def __init__(self, offset: int = 0) -> None:
-        self.offset = offset
+    def __init__(self, offset: int | None = None, fallback: int | None = None) -> None:
+        self.target = (offset, fallback)
         self.source: HostSource | None = None
         self.assigned: list[TopicPartition] = []
         self.position = -1
@@ -43,7 +43,7 @@ class Owner:
         assert self.source is not None
         for partition in partitions:
             self.assigned.append(partition)
-            self.position = self.source.seek(partition, self.offset)
+            self.position = self.source.seek(partition, *self.target)
 
     def on_revoke(self, partitions: Iterable[TopicPartition]) -> None: ...
 
@@ -114,24 +114,17 @@ def test_counter_that_went_backwards_is_missing() -> None:
     assert values(only(host.poll(2)))["reads_per_s"] == 1
 
 
-@pytest.mark.parametrize("committed", [0, int(WALL_S * 1000) - 5])
-def test_seek_reads_on_behind_the_commit(committed: int) -> None:
-    owner = Owner(committed)
-    host = source(Clock(), samples(0, 0), owner)
-    batch = only(host.poll(2))
-    assert owner.position == WALL_S * 1000
-    assert batch.offsets[0] > committed
-
-
-def test_offsets_rise_when_the_clock_is_set_back() -> None:
-    clock, owner = Clock(), Owner(int(WALL_S * 1000) + 3_600_000)
-    host = source(clock, samples(0, 0, 0), owner)
-    first = only(host.poll(2))
-    clock.wall_offset -= 7200
-    second = only(host.poll(2))
-    assert owner.position == owner.offset == first.offsets[0]
-    assert second.offsets[0] == first.next_offset
-    assert second.timestamps_ms[0] < first.timestamps_ms[0]
+@pytest.mark.parametrize(
+    ("offset", "fallback", "position"), [(None, None, 0), (7, None, 7), (7, 9, 9), (0, 0, 0)]
+)
+def test_offsets_count_on_behind_the_commit(
+    offset: int | None, fallback: int | None, position: int
+) -> None:
+    owner = Owner(offset, fallback)
+    host = source(Clock(), samples(0, 0, 0), owner)
+    offsets = [only(host.poll(2)).offsets[0] for _ in range(2)]
+    assert owner.position == position
+    assert offsets == [position, position + 1]
 
 
 def test_topic() -> None:
