@@ -7,7 +7,6 @@ own. Nothing here depends on the clock or on how records were batched.
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,8 +22,11 @@ from streamae.records import (
     Position,
     Recovered,
     Severity,
+    iso_time,
+    significant,
+    text,
 )
-from streamae.types import NO_TIMESTAMP, Headers, Output, TopicPartition
+from streamae.types import Headers, Output, TopicPartition
 
 PASSED_ON = ("traceparent", "tracestate")
 """Headers of the input record that its alert carries on (W3C Trace Context)."""
@@ -213,24 +215,3 @@ def _opened(alert: Alert, record: Flagged) -> Episode:
         severity=alert.severity,
         block=record.block,
     )
-
-
-def text(key: bytes | None) -> str | None:
-    r"""Return a record key as text; bytes that are not UTF-8 are written as `\xNN`."""
-    return None if key is None else key.decode("utf-8", errors="backslashreplace")
-
-
-def iso_time(timestamp_ms: int) -> str | None:
-    """Return milliseconds since the epoch as RFC 3339 in UTC; None where there is no time."""
-    if timestamp_ms == NO_TIMESTAMP:
-        return None
-    try:
-        moment = datetime.fromtimestamp(timestamp_ms / 1000, tz=UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def significant(value: float) -> float:
-    """Return `value` to six significant digits, about what float32 carries."""
-    return float(f"{value:.6g}")

@@ -1,8 +1,11 @@
 """The records streamae writes, field by field; the shipped JSON Schemas are made from them."""
 
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
+
+from streamae.types import NO_TIMESTAMP
 
 ANOMALY: Literal["anomaly"] = "anomaly"
 RECOVERED: Literal["recovered"] = "recovered"
@@ -100,3 +103,24 @@ class ScoreBlock(msgspec.Struct, frozen=True, kw_only=True):
     p_values: list[float | None]
     anomalies: list[int]
     """Positions within the block of the flagged records."""
+
+
+def text(key: bytes | None) -> str | None:
+    r"""Return a record key as text; bytes that are not UTF-8 are written as `\xNN`."""
+    return None if key is None else key.decode("utf-8", errors="backslashreplace")
+
+
+def iso_time(timestamp_ms: int) -> str | None:
+    """Return milliseconds since the epoch as RFC 3339 in UTC; None where there is no time."""
+    if timestamp_ms == NO_TIMESTAMP:
+        return None
+    try:
+        moment = datetime.fromtimestamp(timestamp_ms / 1000, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def significant(value: float) -> float:
+    """Return `value` to six significant digits, about what float32 carries."""
+    return float(f"{value:.6g}")

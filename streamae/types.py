@@ -5,7 +5,7 @@ must become visible together: outputs, snapshots and the offsets they were compu
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -56,6 +56,25 @@ class RecordBatch:
     def __len__(self) -> int:
         """Return n, the number of records."""
         return len(self.values)
+
+    def head(self, n: int) -> "RecordBatch":
+        """Return the first n records; the next offset is that of the first one left out."""
+        return self if n >= len(self) else self._rows(slice(0, n), int(self.offsets[n]))
+
+    def tail(self, n: int) -> "RecordBatch":
+        """Return all but the first n records."""
+        return self if n <= 0 else self._rows(slice(n, None), self.next_offset)
+
+    def _rows(self, rows: slice, next_offset: int) -> "RecordBatch":
+        return replace(
+            self,
+            offsets=self.offsets[rows],
+            timestamps_ms=self.timestamps_ms[rows],
+            keys=self.keys[rows],
+            values=self.values[rows],
+            headers=self.headers[rows],
+            next_offset=next_offset,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +143,13 @@ class Source(Protocol):
     def poll(self, timeout_s: float) -> Poll:
         """Return the records that arrived within `timeout_s`; each batch starts at the position."""
 
-    def seek(self, partition: TopicPartition, offset: int) -> int:
-        """Read `partition` from `offset`, or from the first offset still there.
+    def seek(
+        self, partition: TopicPartition, offset: int | None, fallback: int | None = None
+    ) -> int:
+        """Read `partition` from `offset` (None: where the configuration says to begin).
 
-        Return the position taken, which is larger than `offset` when the log was cut.
+        When `offset` is gone, or the source cannot go back to it, read from `fallback` instead, or
+        from the first offset after it that is still there. Return the position taken.
         """
 
     def close(self) -> None:

@@ -1,0 +1,200 @@
+"""Outputs to files, with the guarantee of a transaction.
+
+The commit file records, for one moment, the length of every output file, the offsets reached and
+the snapshots that belong to them. It is replaced atomically after everything it speaks of is on
+disk. What a crash leaves behind it in an output file is cut off at the next start.
+"""
+
+import base64
+import fcntl
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from streamae.config import OutputConfig
+from streamae.errors import ConfigError, SnapshotError, StorageError
+from streamae.local.durable import replace_file
+from streamae.types import Channel, Commit, Committed, Output, StateStore, TopicPartition
+
+STDOUT = "-"
+
+
+class PartitionCommit(msgspec.Struct, frozen=True):
+    """Where a partition stands."""
+
+    offset: int
+    snapshot: str | None
+
+
+class CommitFile(msgspec.Struct):
+    """Content of `commit.json`."""
+
+    format: int = 1
+    lengths: dict[str, int] = {}
+    """Bytes of each output file, by absolute path."""
+    partitions: dict[str, PartitionCommit] = {}
+
+
+class FileSink:
+    """Appends messages to one file per channel; one sink per state directory."""
+
+    def __init__(self, config: OutputConfig, directory: Path, store: StateStore) -> None:
+        self._paths: dict[Channel, str] = {
+            "alerts": config.alerts,
+            "dead_letters": config.dead_letters,
+        }
+        if config.scores is not None:
+            self._paths["scores"] = config.scores
+        self._directory = directory
+        self._store = store
+        self._lock = _lock(directory)
+        self._files: dict[Channel, BinaryIO] = {}
+        self._last = self._read()
+        self._open()
+
+    def commit(self, commit: Commit) -> bool:
+        """Write the commit; return True.
+
+        1. Append the outputs and wait until they are on disk.
+        2. Save the snapshots.
+        3. Replace the commit file, which makes all of it count.
+        """
+        try:
+            self._follow_rotation()
+            for channel, file in self._files.items():
+                _append(channel, file, commit.outputs)
+            for partition, offset in commit.offsets.items():
+                before = self._last.partitions.get(str(partition))
+                snapshot = before.snapshot if before else None
+                if partition in commit.snapshots:
+                    snapshot = self._store.save(partition, commit.snapshots[partition])
+                self._last.partitions[str(partition)] = PartitionCommit(offset, snapshot)
+            self._record()
+        except OSError as error:
+            raise StorageError(f"cannot write outputs: {error}") from error
+        return True
+
+    def committed(self, partition: TopicPartition) -> Committed | None:
+        """Return what the commit file says of `partition`."""
+        last = self._last.partitions.get(str(partition))
+        if last is None:
+            return None
+        snapshot = None if last.snapshot is None else self._store.load(partition, last.snapshot)
+        return Committed(last.offset, snapshot)
+
+    def close(self) -> None:
+        """Close the files and let another daemon use the directory."""
+        for file in self._files.values():
+            if file is not sys.stdout.buffer:
+                file.close()
+        self._lock.close()
+
+    def _follow_rotation(self) -> None:
+        """Go on in new files where a log rotation moved the old ones away."""
+        moved = [channel for channel, file in self._files.items() if self._is_moved(channel, file)]
+        for channel in moved:
+            self._files[channel].close()
+            self._files[channel] = Path(self._paths[channel]).open("ab")  # noqa: SIM115 - stays open.
+        if moved:
+            self._record()
+
+    def _is_moved(self, channel: Channel, file: BinaryIO) -> bool:
+        if file is sys.stdout.buffer:
+            return False
+        path = Path(self._paths[channel])
+        return not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno()))
+
+    def _open(self) -> None:
+        """Open every output, cut back to what the last commit made of it."""
+        for channel, name in self._paths.items():
+            if name == STDOUT:
+                self._files[channel] = sys.stdout.buffer
+                continue
+            path = Path(name)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                file = path.open("ab")
+            except OSError as error:
+                raise StorageError(f"cannot write output.{channel}: {error}") from error
+            length = self._last.lengths.get(str(path.absolute()))
+            if length is not None and length < path.stat().st_size:
+                file.truncate(length)
+            self._files[channel] = file
+        self._record()
+
+    def _record(self) -> None:
+        self._last.lengths = {
+            str(Path(self._paths[channel]).absolute()): os.fstat(file.fileno()).st_size
+            for channel, file in self._files.items()
+            if file is not sys.stdout.buffer
+        }
+        replace_file(self._path, msgspec.json.encode(self._last))
+
+    def _read(self) -> CommitFile:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=CommitFile)
+        except FileNotFoundError:
+            return CommitFile()
+        except OSError as error:
+            raise StorageError(f"cannot read {self._path}: {error}") from error
+        except msgspec.MsgspecError as error:
+            raise SnapshotError(
+                f"{self._path} is damaged ({error}): restore it, or start afresh by moving the"
+                " state directory and the outputs away"
+            ) from error
+
+    @property
+    def _path(self) -> Path:
+        return self._directory / "commit.json"
+
+
+def _lock(directory: Path) -> BinaryIO:
+    """Hold the directory until the returned file is closed or the process ends."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = (directory / "lock").open("wb")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigError(
+            f"state.directory: {directory} is in use by another streamae process"
+        ) from error
+    except OSError as error:
+        raise StorageError(f"cannot use state.directory {directory}: {error}") from error
+    return lock
+
+
+def _append(channel: Channel, file: BinaryIO, outputs: Iterable[Output]) -> None:
+    lines = [_line(output) for output in outputs if output.channel == channel]
+    if not lines:
+        return
+    file.writelines(lines)
+    file.flush()
+    if file is not sys.stdout.buffer:
+        os.fsync(file.fileno())
+
+
+def _line(output: Output) -> bytes:
+    """Return an output as one line; a dead letter, which may be anything, is wrapped."""
+    if output.channel != "dead_letters":
+        return (output.value or b"") + b"\n"
+    letter = {
+        "key": _readable(output.key),
+        "value": _readable(output.value),
+        "timestamp_ms": output.timestamp_ms,
+        "headers": [[name, _readable(value)] for name, value in output.headers],
+    }
+    return msgspec.json.encode(letter) + b"\n"
+
+
+def _readable(raw: bytes | None) -> str | dict[str, str] | None:
+    """Return bytes as text, or as `{"base64": ...}` where they are not UTF-8: never altered."""
+    if raw is None:
+        return None
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(raw).decode()}

@@ -1,0 +1,181 @@
+"""Lines of a file or of standard input as records; a line's offset is its number."""
+
+import csv
+import os
+import select
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from streamae.config import SourceConfig
+from streamae.errors import ConfigError, StorageError
+from streamae.types import (
+    NO_TIMESTAMP,
+    AssignmentListener,
+    Poll,
+    RecordBatch,
+    TopicPartition,
+)
+
+STDIN = "-"
+_CHUNK_BYTES = 1 << 20
+_STDIN_DESCRIPTOR = 0
+_FOLLOW_INTERVAL_S = 0.05
+
+
+class FileSource:
+    """One file as one partition, `topic-0`.
+
+    A CSV file's header line names its columns and has no offset. Empty lines keep their number but
+    are no records. A line without its line feed is taken at the end of the file, unless the file is
+    followed: then its rest is waited for. Standard input cannot be read again: after a restart its
+    lines are numbered on from the last commit.
+    """
+
+    def __init__(self, config: SourceConfig) -> None:
+        self._config = config
+        self._stdin = config.path == STDIN
+        self._csv = config.path.endswith(".csv")
+        topic = config.topic or ("stdin" if self._stdin else Path(config.path).stem)
+        self.partition = TopicPartition(topic, 0)
+        self._file = self._open()
+        self._columns: tuple[str, ...] | None = None
+        self._listener: AssignmentListener | None = None
+        self._assigned = False
+        self._line = 0
+        self._lines: list[bytes] = []
+        self._rest = b""
+        self._ended = False
+
+    def start(self, listener: AssignmentListener) -> None:
+        """Assign the file's partition at the first poll."""
+        self._listener = listener
+
+    def poll(self, timeout_s: float) -> Poll:
+        """Return the next lines, or nothing when none came within `timeout_s`."""
+        if not self._assigned and self._listener is not None:
+            self._assigned = True
+            self._listener.on_assign([self.partition])
+        if not self._lines and not self._ended:
+            self._fill(timeout_s)
+        batch = self._batch()
+        finished = self._ended and not self._lines
+        lag = {self.partition: self._waiting()}
+        return Poll([batch] if batch is not None else [], lag, finished)
+
+    def seek(
+        self,
+        partition: TopicPartition,  # noqa: ARG002 - there is only one.
+        offset: int | None,
+        fallback: int | None = None,
+    ) -> int:
+        """Go to line `offset`; standard input goes on at `fallback`."""
+        if self._stdin:
+            self._line = fallback if fallback is not None else offset or 0
+            return self._line
+        self._rewind()
+        if not self._skip(offset or 0):
+            raise StorageError(
+                f"{self._config.path} has fewer than the {offset} lines already read: it was cut"
+                " or replaced; move the state directory away to start afresh"
+            )
+        return self._line
+
+    def close(self) -> None:
+        """Close the file."""
+        if not self._stdin:
+            self._file.close()
+
+    def _open(self) -> BinaryIO:
+        if self._stdin:
+            return os.fdopen(_STDIN_DESCRIPTOR, "rb", buffering=0, closefd=False)
+        try:
+            return Path(self._config.path).open("rb", buffering=0)
+        except OSError as error:
+            raise ConfigError(f"source.path: {error}") from error
+
+    def _rewind(self) -> None:
+        self._file.seek(0)
+        self._line, self._lines, self._rest, self._ended = 0, [], b"", False
+        self._columns = None
+
+    def _skip(self, n: int) -> bool:
+        """Pass over n lines; return False when the file ends before."""
+        while self._line < n:
+            if not self._lines:
+                if self._ended or not self._fill(0):
+                    return False
+                continue
+            passed = min(n - self._line, len(self._lines))
+            del self._lines[:passed]
+            self._line += passed
+        return True
+
+    def _fill(self, timeout_s: float) -> bool:
+        """Read what is there; return whether anything was."""
+        chunk = self._read(timeout_s)
+        if chunk is None:
+            return False
+        if not chunk and self._config.follow and not self._stdin:
+            self._check_not_cut()
+            time.sleep(min(timeout_s, _FOLLOW_INTERVAL_S))
+            return False
+        lines = (self._rest + chunk).split(b"\n")
+        self._rest = lines.pop()
+        if not chunk:
+            self._ended = True
+            if self._rest:
+                lines.append(self._rest)
+                self._rest = b""
+        if self._csv and self._columns is None and lines:
+            self._columns = _header(lines.pop(0))
+        self._lines += lines
+        return bool(chunk)
+
+    def _read(self, timeout_s: float) -> bytes | None:
+        """Return bytes, b"" at the end, or None when standard input is silent."""
+        if self._stdin and not select.select([self._file], [], [], timeout_s)[0]:
+            return None
+        try:
+            return self._file.read(_CHUNK_BYTES)
+        except OSError as error:
+            raise StorageError(f"cannot read {self._config.path}: {error}") from error
+
+    def _check_not_cut(self) -> None:
+        if os.fstat(self._file.fileno()).st_size < self._file.tell():
+            raise StorageError(f"{self._config.path} was cut while it was followed")
+
+    def _batch(self) -> RecordBatch | None:
+        taken = self._lines[: self._config.max_poll_records]
+        if not taken:
+            return None
+        del self._lines[: len(taken)]
+        first, self._line = self._line, self._line + len(taken)
+        present = [at for at, line in enumerate(taken) if line.strip()]
+        n = len(present)
+        return RecordBatch(
+            partition=self.partition,
+            offsets=first + np.array(present, dtype=np.int64),
+            timestamps_ms=np.full(n, NO_TIMESTAMP, dtype=np.int64),
+            keys=[None] * n,
+            values=[taken[at] for at in present] if n < len(taken) else taken,
+            headers=[()] * n,
+            next_offset=self._line,
+            columns=self._columns,
+        )
+
+    def _waiting(self) -> int:
+        """Lines known to wait, the unread part of the file estimated by its size."""
+        unread = 0
+        if not self._stdin and self._line:
+            position = self._file.tell()
+            unread = max(os.fstat(self._file.fileno()).st_size - position, 0)
+            unread = unread * (self._line + len(self._lines)) // max(position, 1)
+        return len(self._lines) + unread
+
+
+def _header(line: bytes) -> tuple[str, ...]:
+    text = line.decode("utf-8-sig", errors="replace").rstrip("\r")
+    return tuple(name.strip() for name in next(csv.reader([text]), []))

@@ -1,0 +1,75 @@
+"""Snapshots as files in a directory."""
+
+import re
+from pathlib import Path
+
+import crc32c
+
+from streamae.errors import SnapshotError, StorageError
+from streamae.local.durable import replace_file
+from streamae.types import TopicPartition
+
+_SUFFIX = ".safetensors"
+
+
+class DirectoryStore:
+    """Keeps the newest snapshots of each partition; a pointer is a file name.
+
+    The name holds a number that grows and the CRC-32C of the content, so saving the same snapshot
+    again, as a commit does that is tried twice, writes nothing new.
+    """
+
+    def __init__(self, directory: Path, keep: int) -> None:
+        self._directory = directory
+        self._keep = keep
+
+    def save(self, partition: TopicPartition, snapshot: bytes) -> str:
+        """Write `snapshot` durably; older ones beyond `keep` go, never the newest before it."""
+        checksum = f"{crc32c.crc32c(snapshot):08x}"
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            saved = self._saved(partition)
+            if saved and _checksum(saved[-1].name) == checksum:
+                return saved[-1].name
+            for old in saved[: -self._keep]:
+                old.unlink()
+            number = _number(saved[-1].name) + 1 if saved else 0
+            name = f"{_prefix(partition)}.{number:08d}.{checksum}{_SUFFIX}"
+            replace_file(self._directory / name, snapshot)
+        except OSError as error:
+            raise StorageError(f"cannot write a snapshot to {self._directory}: {error}") from error
+        return name
+
+    def load(self, partition: TopicPartition, pointer: str) -> bytes:
+        """Return the snapshot; raise `SnapshotError` when it is missing or damaged."""
+        path = self._directory / pointer
+        if Path(pointer).name != pointer or not pointer.startswith(_prefix(partition)):
+            raise SnapshotError(f"{pointer!r} does not name a snapshot of {partition}")
+        try:
+            snapshot = path.read_bytes()
+        except OSError as error:
+            raise SnapshotError(f"the snapshot {path} cannot be read: {error}") from error
+        if f"{crc32c.crc32c(snapshot):08x}" != _checksum(pointer):
+            raise SnapshotError(f"the snapshot {path} is damaged: its checksum does not match")
+        return snapshot
+
+    def close(self) -> None:
+        """Do nothing: every save is complete when it returns."""
+
+    def _saved(self, partition: TopicPartition) -> list[Path]:
+        pattern = f"{_prefix(partition)}.*{_SUFFIX}"
+        return sorted(self._directory.glob(pattern), key=lambda path: _number(path.name))
+
+
+def _prefix(partition: TopicPartition) -> str:
+    """Return a file name that no other partition has."""
+    topic = re.sub(r"[^A-Za-z0-9_-]", lambda match: f"%{ord(match[0]):02x}", partition.topic)
+    return f"{topic}-{partition.partition}"
+
+
+def _number(name: str) -> int:
+    return int(name.split(".")[-3])
+
+
+def _checksum(name: str) -> str:
+    return name.split(".")[-2]

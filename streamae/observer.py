@@ -1,0 +1,145 @@
+"""What the worker tells the outside: metrics, status, watchdog and log, once per batch."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+
+from streamae.log import Logger
+from streamae.metrics import Metrics, Rebalance, Stage, Status
+from streamae.pipeline import Pipeline, Processed
+from streamae.records import Alert
+from streamae.types import NO_TIMESTAMP, Commit, Poll, RecordBatch, TopicPartition
+from streamae.watchdog import Watchdog
+
+log = Logger(__name__)
+
+
+class Observer:
+    """Passes on what happened; takes no decision and changes nothing the worker does."""
+
+    def __init__(
+        self, metrics: Metrics, status: Status, watchdog: Watchdog, now: Callable[[], float]
+    ) -> None:
+        """`now` is Unix time in seconds."""
+        self.metrics = metrics
+        self.status = status
+        self._watchdog = watchdog
+        self._now = now
+
+    @contextmanager
+    def broker_call(self, stage: Stage) -> Iterator[None]:
+        """Time a call that may hang, under the watchdog's eyes."""
+        with self._watchdog.guard(stage), self.metrics.stage(stage):
+            yield
+
+    def polled(self, poll: Poll, seconds: float) -> None:
+        """Take note of a poll; records that wait while none arrive are no progress."""
+        self.metrics.polled(seconds, poll.lag)
+        waiting = sum(poll.lag.values())
+        self._watchdog.waiting(waiting)
+        if poll.batches or not waiting:
+            self._watchdog.progress()
+
+    def processed(self, batch: RecordBatch, done: Processed, pipeline: Pipeline) -> None:
+        """Take note of a batch whose outputs will be written."""
+        partition, metrics = batch.partition, self.metrics
+        metrics.consumed(partition, done.n_records, done.n_bytes)
+        for reason, n in done.rejects.items():
+            metrics.invalid(partition, reason, n)
+        if done.scores:
+            metrics.scored(partition, np.concatenate(done.scores), done.latest_ms)
+        metrics.judged(partition, done.n_judged, done.n_flagged)
+        self.state(pipeline, done)
+        self._alerted(partition, done)
+
+    def state(self, pipeline: Pipeline, done: Processed) -> None:
+        """Take note of where a pipeline's detector has got to."""
+        online, partition = pipeline.online, pipeline.partition
+        if online is None:
+            return
+        detector = online.detector
+        for learned in done.learned:
+            self.metrics.learned(
+                partition,
+                online.n_learnt,
+                learned.loss,
+                learned.n_suspects,
+                learned.n_dead_latents,
+            )
+        if done.learned:
+            self.metrics.warmup(partition, detector.warmup_progress)
+            share = pipeline.alert_share
+            if share:
+                self.metrics.threshold(partition, detector.threshold(share), share)
+
+    def relearned(self, partition: TopicPartition, n: int) -> None:
+        """Take note of records learnt again after a restore."""
+        self.metrics.relearned(partition, n)
+        self._watchdog.progress()
+
+    def committed(self, commit: Commit, *, done: bool) -> None:
+        """Take note of a commit or its refusal."""
+        counts = Counter(output.channel for output in commit.outputs)
+        self.metrics.commit("committed" if done else "retried", counts)
+        if not done:
+            log.warning("commit refused, a rebalance is in progress", outputs=len(commit.outputs))
+            return
+        self._watchdog.progress()
+        for partition, snapshot in commit.snapshots.items():
+            self.metrics.snapshot(partition, len(snapshot))
+        times = [o.timestamp_ms for o in commit.outputs if o.timestamp_ms != NO_TIMESTAMP]
+        if times:
+            self.metrics.latency(self._now() - np.array(times, dtype=np.float64) / 1000)
+
+    def assigned(self, partitions: Mapping[TopicPartition, int]) -> None:
+        """Take note of new partitions and the offsets they are read from."""
+        self.metrics.assigned(partitions)
+        for partition, offset in partitions.items():
+            log.info("partition assigned", partition=str(partition), offset=offset)
+
+    def restored(self, pipeline: Pipeline, committed: int) -> None:
+        """Take note of a detector that was loaded from a snapshot."""
+        log.info(
+            "detector restored",
+            partition=str(pipeline.partition),
+            ordinal=pipeline.boundary.ordinal,
+            relearn_from=pipeline.position,
+            committed=committed,
+        )
+
+    def input_gone(self, partition: TopicPartition, wanted: int, taken: int) -> None:
+        """Take note of a log that was cut behind the unfinished block's first record."""
+        self.metrics.offsets_lost(partition, taken - wanted)
+        log.warning(
+            "input before the commit cannot be read again: the unfinished block starts empty, so"
+            " scores are not what an undisturbed run would have given",
+            partition=str(partition),
+            wanted=wanted,
+            taken=taken,
+        )
+
+    def removed(self, partitions: Iterable[TopicPartition], event: Rebalance) -> None:
+        """Take note of partitions this process no longer owns."""
+        gone = list(partitions)
+        self.metrics.removed(gone, event)
+        if gone:
+            log.info("partitions let go", why=event, partitions=[str(tp) for tp in gone])
+
+    def _alerted(self, partition: TopicPartition, done: Processed) -> None:
+        for alert in done.alerts:
+            self.status.alert(alert)
+            if isinstance(alert, Alert):
+                self.metrics.alerts(partition, alert.severity)
+                log.info(
+                    "alert",
+                    alert_id=alert.alert_id,
+                    key=alert.key,
+                    p_value=alert.p_value,
+                    score=alert.score,
+                    severity=alert.severity,
+                    features=[a.feature for a in alert.attribution],
+                    partition=str(partition),
+                    offset=alert.source.offset,
+                )

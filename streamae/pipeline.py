@@ -1,0 +1,279 @@
+"""Everything that belongs to one input partition: decode, score, alert, learn.
+
+A pipeline is a pure function of the configuration and the partition's log. It learns from whole
+blocks only, so its state is that of the last finished block boundary at any time, and the records
+behind the boundary can be processed again to arrive at the same place.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from streamae import outputs, snapshot
+from streamae.alerting import Alerter, Flagged
+from streamae.block import Rows
+from streamae.budget import AlertBudget, Pace
+from streamae.config import Config
+from streamae.decode import Decoded, Decoder, Reject
+from streamae.detector import Learned
+from streamae.limits import RejectCounts, RejectLimit
+from streamae.metrics import Stage
+from streamae.online import OnlineDetector, Scored
+from streamae.records import Alert, Attribution, Recovered
+from streamae.types import Bools, Floats, Output, RecordBatch, TopicPartition
+from streamae.values import parse_budget
+
+StageTimer = Callable[[Stage], AbstractContextManager[None]]
+
+
+def untimed(stage: Stage) -> AbstractContextManager[None]:  # noqa: ARG001 - a timer's signature.
+    """Measure nothing."""
+    return nullcontext()
+
+
+@dataclass(slots=True)
+class Processed:
+    """What a batch caused."""
+
+    outputs: list[Output] = field(default_factory=list)
+    alerts: list[Alert | Recovered] = field(default_factory=list)
+    learned: list[Learned] = field(default_factory=list)
+    scores: list[Floats] = field(default_factory=list)
+    """Scores of the batch's valid records, in pieces."""
+    rejects: Counter[str] = field(default_factory=Counter)
+    n_records: int = 0
+    n_bytes: int = 0
+    n_judged: int = 0
+    """Records compared with a threshold, none during warm-up."""
+    n_flagged: int = 0
+    latest_ms: int = -1
+    """Latest event time of a valid record."""
+    stop: str | None = None
+    """Why the daemon has to stop behind this batch."""
+
+
+class Boundary(NamedTuple):
+    """The last block boundary: where in the log it is, and the state of the small parts there."""
+
+    offset: int
+    ordinal: int
+    episodes: Any
+    counts: RejectCounts
+    pace: Pace
+
+
+class Pipeline:
+    """The detector of one partition with all that turns its log into outputs."""
+
+    def __init__(
+        self,
+        config: Config,
+        partition: TopicPartition,
+        offset: int,
+        stage: StageTimer = untimed,
+    ) -> None:
+        self._config = config
+        self._stage = stage
+        self.partition = partition
+        self.position = offset
+        """Next offset to read."""
+        self.online: OnlineDetector | None = None
+        """None until the features are known."""
+        self._decoder: Decoder | None = None
+        self._alerter = Alerter(config.name, config.alerting, partition)
+        self._limit = RejectLimit(config.dead_letters)
+        self._budget = AlertBudget(parse_budget(config.alerting.budget))
+        self.boundary = self._here(offset, ordinal=0)
+
+    @classmethod
+    def restored(
+        cls, config: Config, partition: TopicPartition, blob: bytes, stage: StageTimer = untimed
+    ) -> "Pipeline":
+        """Return the pipeline as it was at the snapshot's block boundary.
+
+        Raise `SnapshotError` when the snapshot is damaged or does not fit the configuration.
+        """
+        header, arrays = snapshot.decode(blob)
+        snapshot.check_fits(header, config)
+        pipeline = cls(config, partition, header.offset, stage)
+        pipeline._alerter.load_state(header.state["episodes"])
+        pipeline._limit.counts = RejectCounts(*header.state["rejects"])
+        pipeline._budget.pace = Pace(*header.state["pace"])
+        if header.features is not None:
+            pipeline.online = OnlineDetector(config.detector, header.features, partition)
+            pipeline.online.detector.load_state_dict(arrays)
+        pipeline.boundary = pipeline._here(header.offset, header.ordinal)
+        return pipeline
+
+    @property
+    def alert_share(self) -> float:
+        """Share of records that may be flagged; 0 during warm-up."""
+        if self.online is None or not self.online.detector.warm:
+            return 0.0
+        return self._budget.share
+
+    def skip_to(self, offset: int) -> None:
+        """Go on at `offset` with an empty block: the records before it are gone."""
+        if self.online is not None:
+            self.online.block.clear()
+        self.position = offset
+        self.boundary = self.boundary._replace(offset=offset)
+
+    def snapshot(self) -> bytes:
+        """Return the state at the last block boundary."""
+        at = self.boundary
+        online = self.online if at.ordinal else None
+        header = snapshot.Header(
+            partition=str(self.partition),
+            offset=at.offset,
+            ordinal=at.ordinal,
+            features=None if online is None else online.features,
+            model=snapshot.model_keys(self._config),
+            state={"episodes": at.episodes, "rejects": at.counts, "pace": at.pace},
+        )
+        return snapshot.encode(header, {} if online is None else online.detector.state_dict())
+
+    def process(self, batch: RecordBatch, *, enforce_limit: bool = True) -> Processed:
+        """Decode, score and learn from `batch`, which starts at `position`.
+
+        With `enforce_limit` the batch ends at the reject that exceeds the dead-letter limit.
+        """
+        done = Processed()
+        with self._stage("decode"):
+            batch, decoded = self._decode(batch, done, enforce_limit=enforce_limit)
+        rejected = _rejected(batch, decoded)
+        counted = 0
+        for online, rows, last in self._pieces(batch, decoded):
+            self._limit.observe(rejected[counted : last + 1])
+            counted = last + 1
+            self._advance(online, rows, done)
+        self._limit.observe(rejected[counted:])
+        self._reject(batch, decoded.rejects, done)
+        self.position = batch.next_offset
+        return done
+
+    def _decode(
+        self, batch: RecordBatch, done: Processed, *, enforce_limit: bool
+    ) -> tuple[RecordBatch, Decoded]:
+        """Decode the batch, or the part of it up to the reject that exceeds a limit."""
+        if self._decoder is None:
+            self._decoder = Decoder(self._config.record, batch.columns)
+            if self.online is not None:
+                self._decoder.freeze(self.online.features)
+        decoded = self._decoder.decode(batch)
+        excess = self._limit.excess(_rejected(batch, decoded)) if enforce_limit else None
+        if excess is not None:
+            done.stop = excess.message
+            batch = batch.head(excess.row + 1)
+            decoded = self._decoder.decode(batch)
+        if self.online is None and self._decoder.features is not None and len(decoded.rows):
+            self.online = OnlineDetector(
+                self._config.detector, self._decoder.features, self.partition
+            )
+        done.n_records = len(batch)
+        done.n_bytes = sum(map(len, filter(None, batch.values)))
+        if len(decoded.rows):
+            done.latest_ms = int(decoded.timestamps_ms.max())
+        return batch, decoded
+
+    def _pieces(
+        self, batch: RecordBatch, decoded: Decoded
+    ) -> Iterator[tuple[OnlineDetector, Rows, int]]:
+        """Cut the valid records at block boundaries; with each piece its last row in the batch."""
+        start = 0
+        offsets = batch.offsets[decoded.rows]
+        while self.online is not None and start < len(offsets):
+            stop = start + self.online.room
+            at = decoded.rows[start:stop].tolist()
+            rows = Rows(
+                x=decoded.x[start:stop],
+                offsets=offsets[start:stop],
+                timestamps_ms=decoded.timestamps_ms[start:stop],
+                keys=decoded.keys[start:stop],
+                headers=[batch.headers[row] for row in at],
+            )
+            yield self.online, rows, at[-1]
+            start = stop
+
+    def _advance(self, online: OnlineDetector, rows: Rows, done: Processed) -> None:
+        """Score the rows with the model of the last block; learn when they complete a block."""
+        with self._stage("score"):
+            scored = online.score(rows)
+        done.scores.append(scored.scores.score[scored.slots])
+        with self._stage("alert"):
+            self._alert(online, scored, done)
+            self._emit_scores(online, scored, done)
+        if online.full:
+            offset = int(rows.offsets[-1]) + 1
+            self._budget.observe(online.block.timestamps_ms)
+            with self._stage("learn"):
+                done.learned.append(online.learn(scored.scores))
+            self.boundary = self._here(offset, online.n_learnt)
+
+    def _alert(self, online: OnlineDetector, scored: Scored, done: Processed) -> None:
+        """Turn records whose p-value is within the budget into episodes and alerts."""
+        flagged = self._flagged(online, scored)
+        done.n_flagged += len(flagged)
+        done.n_judged += len(scored.rows.offsets) if self.alert_share else 0
+
+        def explain(record: Flagged) -> tuple[list[Attribution], list[str]]:
+            slot = record.ordinal - scored.first_ordinal
+            return online.explain(slot, self._config.alerting.top_features)
+
+        for alert, output in self._alerter.process(flagged, scored.last_ordinal, explain):
+            done.alerts.append(alert)
+            done.outputs.append(output)
+
+    def _flagged(self, online: OnlineDetector, scored: Scored) -> list[Flagged]:
+        share = self.alert_share
+        rows, first = scored.rows, scored.slots.start
+        score, p_value = scored.scores.score, scored.scores.p_value
+        hits = np.flatnonzero(p_value[scored.slots] <= share).tolist() if share else []
+        threshold = online.detector.threshold(share) if hits else 0.0
+        return [
+            Flagged(
+                ordinal=scored.first_ordinal + first + row,
+                offset=int(rows.offsets[row]),
+                timestamp_ms=int(rows.timestamps_ms[row]),
+                key=rows.keys[row],
+                headers=rows.headers[row],
+                score=float(score[first + row]),
+                p_value=float(p_value[first + row]),
+                threshold=threshold,
+                budget=share,
+                block=online.detector.n_blocks,
+            )
+            for row in hits
+        ]
+
+    def _emit_scores(self, online: OnlineDetector, scored: Scored, done: Processed) -> None:
+        config = self._config.output
+        if config.scores is None:
+            return
+        if config.scores_per == "record":
+            done.outputs.extend(outputs.scores(self.partition, scored, self.alert_share))
+        elif online.full:
+            done.outputs.append(
+                outputs.score_block(self.partition, online.block, scored, self.alert_share)
+            )
+
+    def _reject(self, batch: RecordBatch, rejects: list[Reject], done: Processed) -> None:
+        for reject in rejects:
+            done.rejects[reject.reason] += 1
+            done.outputs.append(outputs.dead_letter(batch, reject))
+
+    def _here(self, offset: int, ordinal: int) -> Boundary:
+        return Boundary(
+            offset, ordinal, self._alerter.state(), self._limit.counts, self._budget.pace
+        )
+
+
+def _rejected(batch: RecordBatch, decoded: Decoded) -> Bools:
+    """Return [n], True for each record that was rejected."""
+    rejected = np.ones(len(batch), dtype=bool)
+    rejected[decoded.rows] = False
+    return rejected

@@ -1,0 +1,234 @@
+"""The loop: poll, process, commit; and what happens when partitions come and go."""
+
+import threading
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+
+from streamae.config import Config
+from streamae.errors import DeadLetterLimitError, TemporaryError
+from streamae.metrics import Rebalance
+from streamae.observer import Observer
+from streamae.pipeline import Pipeline
+from streamae.types import Commit, Output, RecordBatch, Sink, Source, TopicPartition
+
+POLL_TIMEOUT_S = 0.1
+"""Bounds how late a commit, a stop or a sign of life can be on an idle stream."""
+RETRY_INTERVAL_S = 0.05
+"""Between two tries of a commit that a rebalance refused."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """A partition in this worker's hands."""
+
+    pipeline: Pipeline
+    committed: int
+    """Next offset to read as last committed; outputs of earlier records are out already."""
+    outputs: list[Output] = field(default_factory=list)
+    """Computed since the last commit; they are pure, so a refused commit is sent again as is."""
+    snapshot: bytes | None = None
+    """Due with the next commit, or refused with the last."""
+    snapshot_offset: int | None = None
+    """Boundary of the last snapshot; None before the first."""
+    snapshot_at: float = 0.0
+
+    @property
+    def restoring(self) -> bool:
+        """Whether records are being learnt again whose outputs are out already."""
+        return self.pipeline.position < self.committed
+
+    @property
+    def dirty(self) -> bool:
+        """Whether a commit would say anything new."""
+        return self.pipeline.position > self.committed or self.snapshot is not None
+
+
+class Worker:
+    """Owns the pipelines of the assigned partitions and commits them together."""
+
+    def __init__(
+        self,
+        config: Config,
+        source: Source,
+        sink: Sink,
+        observer: Observer,
+        clock: Callable[[], float],
+    ) -> None:
+        self._config = config
+        self._source = source
+        self._sink = sink
+        self._observer = observer
+        self._clock = clock
+        self._lanes: dict[TopicPartition, Lane] = {}
+        self._alert_waits = False
+        self._last_commit = clock()
+        self._refused_since: float | None = None
+        self._stop: str | None = None
+
+    def run(self, stopped: threading.Event) -> None:
+        """Work until the source ends or `stopped` is set, then commit; the source stays open.
+
+        Raise `DeadLetterLimitError` after the commit that holds the last allowed dead letter, and
+        `TemporaryError` when commits are refused for longer than the watchdog's patience.
+        """
+        self._source.start(self)
+        while not stopped.is_set() and self._step():
+            if self._commit_due():
+                self.commit()
+        self._finish()
+
+    def _step(self) -> bool:
+        """Do one poll and process it; return whether to go on."""
+        started = self._clock()
+        poll = self._source.poll(POLL_TIMEOUT_S)
+        self._observer.polled(poll, self._clock() - started)
+        for batch in poll.batches:
+            self.process(batch)
+        return self._stop is None and not poll.finished
+
+    def process(self, batch: RecordBatch) -> None:
+        """Run a batch through its partition's pipeline and keep what has to be written."""
+        lane = self._lanes[batch.partition]
+        batch = self._relearn(lane, batch)
+        if batch.next_offset <= lane.pipeline.position:
+            return
+        done = lane.pipeline.process(batch)
+        lane.outputs += done.outputs
+        self._alert_waits |= bool(done.alerts)
+        self._stop = self._stop or done.stop
+        self._observer.processed(batch, done, lane.pipeline)
+
+    def commit(self, final: Collection[TopicPartition] = ()) -> bool:
+        """Make everything since the last commit visible at once.
+
+        1. Take the snapshots that are due: a partition's first, an old one's next, and all `final`.
+        2. Hand outputs, snapshots and offsets to the sink, which writes all or nothing.
+        3. On success forget them; on a refusal keep them for the next try.
+
+        Return whether everything is committed.
+        """
+        self._last_commit = self._clock()
+        lanes = {tp: lane for tp, lane in self._lanes.items() if not lane.restoring}
+        for tp, lane in lanes.items():
+            self._take_snapshot(lane, final=tp in final)
+        lanes = {tp: lane for tp, lane in lanes.items() if lane.dirty}
+        if not lanes:
+            return True
+        commit = Commit(
+            outputs=[output for lane in lanes.values() for output in lane.outputs],
+            offsets={tp: lane.pipeline.position for tp, lane in lanes.items()},
+            snapshots={tp: lane.snapshot for tp, lane in lanes.items() if lane.snapshot},
+        )
+        with self._observer.broker_call("commit"):
+            done = self._sink.commit(commit)
+        self._observer.committed(commit, done=done)
+        self._settle(lanes.values(), done=done)
+        return done
+
+    def on_assign(self, partitions: Iterable[TopicPartition]) -> None:
+        """Restore each partition's pipeline and read from its block boundary."""
+        new = list(partitions)
+        with self._observer.broker_call("restore"):
+            for partition in new:
+                self._lanes[partition] = self._restore(partition)
+        self._observer.assigned({tp: self._lanes[tp].pipeline.position for tp in new})
+
+    def on_revoke(self, partitions: Iterable[TopicPartition]) -> None:
+        """Commit what was processed, then let go; the next owner restores from there."""
+        revoked = list(partitions)
+        self.commit(final=revoked)
+        self._drop(revoked, "revoked")
+
+    def on_lost(self, partitions: Iterable[TopicPartition]) -> None:
+        """Let go without committing."""
+        self._drop(list(partitions), "lost")
+
+    @property
+    def ready(self) -> bool:
+        """Whether partitions are assigned and none is still being restored."""
+        return bool(self._lanes) and not any(lane.restoring for lane in self._lanes.values())
+
+    def _restore(self, partition: TopicPartition) -> Lane:
+        stage = self._observer.metrics.stage
+        committed = self._sink.committed(partition)
+        if committed is None or committed.snapshot is None:
+            begin = None if committed is None else committed.offset
+            position = self._source.seek(partition, begin)
+            return Lane(Pipeline(self._config, partition, position, stage), position)
+        pipeline = Pipeline.restored(self._config, partition, committed.snapshot, stage)
+        boundary = pipeline.boundary.offset
+        position = self._source.seek(partition, boundary, committed.offset)
+        if position != boundary:
+            self._observer.input_gone(partition, boundary, position)
+            pipeline.skip_to(position)
+        self._observer.restored(pipeline, committed.offset)
+        return Lane(
+            pipeline,
+            max(committed.offset, position),
+            snapshot_offset=boundary,
+            snapshot_at=self._clock(),
+        )
+
+    def _relearn(self, lane: Lane, batch: RecordBatch) -> RecordBatch:
+        """Learn again from records whose outputs are out already; return the others."""
+        if not lane.restoring:
+            return batch
+        again = int((batch.offsets < lane.committed).sum())
+        head = batch.head(again)
+        done = lane.pipeline.process(head, enforce_limit=False)
+        self._observer.relearned(batch.partition, again)
+        self._observer.state(lane.pipeline, done)
+        return batch.tail(again)
+
+    def _drop(self, partitions: list[TopicPartition], event: Rebalance) -> None:
+        for partition in partitions:
+            self._lanes.pop(partition, None)
+        self._observer.removed(partitions, event)
+
+    def _commit_due(self) -> bool:
+        config = self._config.commit
+        waited = self._clock() - self._last_commit
+        if waited < RETRY_INTERVAL_S and waited < config.alert_interval:
+            return False
+        n_outputs = sum(len(lane.outputs) for lane in self._lanes.values())
+        return (
+            waited >= config.interval
+            or (self._alert_waits and waited >= config.alert_interval)
+            or n_outputs >= config.max_outputs
+        )
+
+    def _take_snapshot(self, lane: Lane, *, final: bool) -> None:
+        boundary = lane.pipeline.boundary.offset
+        if lane.snapshot is not None or boundary == lane.snapshot_offset:
+            return
+        waited = self._clock() - lane.snapshot_at
+        first = lane.snapshot_offset is None
+        if final or first or waited >= self._config.state.snapshot_interval:
+            with self._observer.metrics.stage("snapshot"):
+                lane.snapshot = lane.pipeline.snapshot()
+            lane.snapshot_offset = boundary
+            lane.snapshot_at = self._clock()
+
+    def _settle(self, lanes: Iterable[Lane], *, done: bool) -> None:
+        """Forget what was committed; give up when commits are refused for too long."""
+        if not done:
+            self._refused_since = self._refused_since or self._clock()
+            if self._clock() - self._refused_since > self._config.watchdog_timeout:
+                raise TemporaryError("every commit was refused for watchdog_timeout")
+            return
+        self._refused_since = None
+        self._alert_waits = False
+        for lane in lanes:
+            lane.outputs.clear()
+            lane.snapshot = None
+            lane.committed = lane.pipeline.position
+
+    def _finish(self) -> None:
+        """Commit the rest with snapshots; polls let a rebalance end that refuses the commit."""
+        deadline = self._clock() + self._config.shutdown_timeout
+        while not self.commit(final=self._lanes.keys()):
+            if self._clock() >= deadline:
+                raise TemporaryError("the last commit was refused until shutdown_timeout")
+            self._source.poll(RETRY_INTERVAL_S)
+        if self._stop is not None:
+            raise DeadLetterLimitError(self._stop)
