@@ -1,0 +1,78 @@
+"""Lines and one progress bar on a terminal; plain lines where there is none."""
+
+import shutil
+from collections.abc import Mapping
+from typing import Literal, TextIO
+
+Style = Literal["bold", "dim", "red", "yellow", "green", "cyan"]
+
+_CODES: Mapping[Style, str] = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "yellow": "33",
+    "green": "32",
+    "cyan": "36",
+}
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_CLEAR_LINE = "\r\x1b[K"
+_BAR_CELLS = 28
+_PLAIN_LINES = 5
+"""Progress lines of a whole run where nothing can be redrawn, one per fifth."""
+
+
+class Terminal:
+    """Writes to `out`; colours follow NO_COLOR (no-color.org) and TERM."""
+
+    def __init__(self, out: TextIO, environ: Mapping[str, str]) -> None:
+        self.live = out.isatty() and environ.get("TERM") != "dumb"
+        self._colour = self.live and not environ.get("NO_COLOR")
+        self._blocks = (out.encoding or "").lower().startswith("utf")
+        self._out = out
+        self._bar = ""
+        self._fifths = 0
+
+    def line(self, text: str = "") -> None:
+        """Write one line, above the progress bar when there is one."""
+        self._out.write(f"{_CLEAR_LINE if self._bar else ''}{text}\n{self._bar}")
+        self._out.flush()
+
+    def progress(self, ratio: float, text: str) -> None:
+        """Redraw the bar at `ratio`, 0 to 1; without a terminal write a line per fifth."""
+        if self.live:
+            self._redraw(f"{ratio:>5.0%}  {self._cells(ratio)}  {text}")
+        elif int(ratio * _PLAIN_LINES) > self._fifths:
+            self._fifths = int(ratio * _PLAIN_LINES)
+            self.line(f"{ratio:.0%}  {text}")
+
+    def ticker(self, text: str) -> None:
+        """Redraw a line that stays at the bottom; without a terminal write nothing."""
+        if self.live:
+            self._redraw(text)
+
+    def clear(self) -> None:
+        """Remove the bar."""
+        if self._bar:
+            self._out.write(_CLEAR_LINE)
+            self._out.flush()
+        self._bar = ""
+
+    def styled(self, text: str, *styles: Style) -> str:
+        """Return `text` in colour where colours are shown."""
+        if not self._colour:
+            return text
+        return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{text}\x1b[0m"
+
+    def _redraw(self, text: str) -> None:
+        # A bar that wraps could not be cleared again.
+        width = shutil.get_terminal_size().columns - 1
+        self._bar = text[:width]
+        self._out.write(f"{_CLEAR_LINE}{self._bar}")
+        self._out.flush()
+
+    def _cells(self, ratio: float) -> str:
+        eighths = round(ratio * _BAR_CELLS * 8)
+        if not self._blocks:
+            return f"[{'#' * (eighths // 8):<{_BAR_CELLS}}]"
+        full, part = divmod(eighths, 8)
+        return ("█" * full + (_EIGHTHS[part] if part else "")).ljust(_BAR_CELLS, "░")

@@ -1,0 +1,209 @@
+"""Prequential evaluation: every row of a labelled stream is scored before it is learnt.
+
+The detector sees what the daemon would show it, in the same blocks and with the same seed. Labels
+are read for the report only.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from streamae.config import Config
+from streamae.detector import Detector, set_threads
+from streamae.errors import ConfigError
+from streamae.labelled import read, select
+from streamae.types import Bools, Doubles, Floats
+from streamae.values import parse_budget
+
+UNJUDGED_ROWS = 512
+"""First rows, which no quality figure counts: two default blocks, one of them without a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a labelled stream says about a configuration; None where a figure is undefined."""
+
+    rows: int
+    """Rows scored; rejected ones are not among them."""
+    features: int
+    anomalies: int
+    rejected: int
+    """Rows left out, as the daemon would: a value is infinite or no number."""
+    roc_auc: float | None
+    """Chance that an anomaly scores above a clean row, ties counting half."""
+    average_precision: float | None
+    alert_rate_clean: float | None
+    """Share of the clean rows after warm-up that would be flagged."""
+    alert_budget: float
+    warmup_rows: int
+    """Rows before the detector would flag anything."""
+    records_per_second: float
+    seconds: float
+    """Scoring and learning, without reading the file."""
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
+        return asdict(self)
+
+    def render(self) -> str:
+        """Return the report as aligned text."""
+        lines = [
+            ("rows", f"{self.rows:,}"),
+            ("features", f"{self.features:,}"),
+            ("anomalies", f"{self.anomalies:,} ({self.anomalies / self.rows:.2%})"),
+            ("ROC-AUC", _figure(self.roc_auc, ".4f")),
+            ("average precision", _figure(self.average_precision, ".4f")),
+            ("alert rate, clean rows", _figure(self.alert_rate_clean, ".3%")),
+            ("alert budget", f"{self.alert_budget:.3%}"),
+            ("warm-up rows", f"{self.warmup_rows:,}"),
+            ("records per second", f"{self.records_per_second:,.0f}"),
+            ("seconds", f"{self.seconds:.2f}"),
+        ]
+        text = [f"{name:<24}{value}" for name, value in lines]
+        return "\n".join(text + [f"note: {note}" for note in self.notes])
+
+
+class Verdicts(NamedTuple):
+    """What the detector said about each row, [n] each."""
+
+    score: Floats
+    p_value: Doubles
+    warm: Bools
+
+
+def evaluate(
+    path: Path,
+    config: Config,
+    rows: int | None = None,
+    label: str | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Report:
+    """Score and learn the first `rows` rows of `path` and compare the scores with its labels.
+
+    Raise `ConfigError` when the file cannot be used or the budget is not a share of records.
+    """
+    budget = _share(config.alerting.budget)
+    stream = read(path, label, rows)
+    if config.record.features != "auto":
+        stream = select(stream, config.record.features)
+    x, anomalous, features = stream
+    accepted = ~np.isinf(x).any(axis=1)
+    x, anomalous = x[accepted], anomalous[accepted]
+    if len(x) == 0:
+        raise ConfigError(f"{path}: no row can be evaluated; each holds an infinite or no number")
+    started = clock()
+    verdicts = judge(x, config, stream=f"{config.source.topic or path.stem}/0")
+    seconds = clock() - started
+    judged = slice(max(UNJUDGED_ROWS, config.detector.block_size), None)
+    clean = verdicts.warm & ~anomalous
+    return Report(
+        rows=len(x),
+        features=len(features),
+        anomalies=int(anomalous.sum()),
+        rejected=int((~accepted).sum()),
+        roc_auc=roc_auc(verdicts.score[judged], anomalous[judged]),
+        average_precision=average_precision(verdicts.score[judged], anomalous[judged]),
+        alert_rate_clean=float((verdicts.p_value[clean] <= budget).mean()) if clean.any() else None,
+        alert_budget=budget,
+        warmup_rows=int((~verdicts.warm).sum()),
+        records_per_second=len(x) / seconds,
+        seconds=seconds,
+        notes=_notes(judged.start, accepted, anomalous, verdicts),
+    )
+
+
+def judge(x: Floats, config: Config, stream: str) -> Verdicts:
+    """Return the prequential verdicts on `x` [n, d].
+
+    Rows are scored in blocks with the model of the finished blocks; a partial last block is scored
+    and not learnt, as in a daemon that waits for the rest of it.
+    """
+    n, d = x.shape
+    size = config.detector.block_size
+    set_threads(config.detector.threads)
+    detector = Detector(config.detector, d, stream)
+    verdicts = Verdicts(np.empty(n, np.float32), np.empty(n), np.empty(n, np.bool_))
+    block = np.zeros((size, d), np.float32)
+    for start in range(0, n, size):
+        m = min(size, n - start)
+        rows = slice(start, start + m)
+        block[:m], block[m:] = x[rows], 0
+        scores = detector.score(block, m)
+        verdicts.score[rows] = scores.score[:m]
+        verdicts.p_value[rows] = scores.p_value[:m]
+        verdicts.warm[rows] = detector.warm
+        if m == size:
+            detector.learn(block, scores)
+    return verdicts
+
+
+def roc_auc(scores: Floats | Doubles, anomalous: Bools) -> float | None:
+    """Return the Mann-Whitney statistic of `scores` [n] over its maximum; None for one class.
+
+    Tied scores take their average rank. Raise `ValueError` for a score that is not a number.
+    """
+    positives, negatives = _tally(scores, anomalous)
+    n_positive, n_negative = int(positives.sum()), int(negatives.sum())
+    if not n_positive or not n_negative:
+        return None
+    below = np.cumsum(negatives) - negatives
+    return float(positives @ (below + negatives / 2) / (n_positive * n_negative))
+
+
+def average_precision(scores: Floats | Doubles, anomalous: Bools) -> float | None:
+    """Return the sum of precision times gained recall over falling thresholds; None for one class.
+
+    Tied scores share one threshold. Raise `ValueError` for a score that is not a number.
+    """
+    positives, negatives = _tally(scores, anomalous)
+    if not positives.sum() or not negatives.sum():
+        return None
+    hits, gained = np.cumsum(positives[::-1]), positives[::-1]
+    flagged = np.cumsum((positives + negatives)[::-1])
+    return float((hits / flagged) @ gained / hits[-1])
+
+
+def _tally(scores: Floats | Doubles, anomalous: Bools) -> tuple[Doubles, Doubles]:
+    """Return the anomalies and the clean rows at each distinct score, rising."""
+    if not np.isfinite(scores).all():
+        raise ValueError("a score is not a finite number")
+    values, place = np.unique(scores, return_inverse=True)
+    positives = np.bincount(place, weights=anomalous, minlength=len(values))
+    return positives, np.bincount(place, minlength=len(values)) - positives
+
+
+def _notes(first: int, accepted: Bools, anomalous: Bools, verdicts: Verdicts) -> tuple[str, ...]:
+    notes = []
+    if not accepted.all():
+        n, row = int((~accepted).sum()), int(np.argmin(accepted)) + 1
+        notes.append(f"{n:,} rows rejected, the first is row {row:,}: infinite or not a number")
+    judged = anomalous[first:]
+    if len(judged) == 0:
+        notes.append(f"ROC-AUC and average precision need more than {first:,} rows")
+    elif judged.all() or not judged.any():
+        kind = "an anomaly" if judged.all() else "clean"
+        notes.append(f"ROC-AUC and average precision need both labels: all rows are {kind}")
+    if not verdicts.warm.any():
+        notes.append("the detector did not finish its warm-up")
+    elif (anomalous | ~verdicts.warm).all():
+        notes.append("no clean row after warm-up")
+    return tuple(notes)
+
+
+def _share(budget: float | str) -> float:
+    share = parse_budget(budget).share
+    if share is None:
+        raise ConfigError(
+            f"alerting.budget: {budget!r} needs event time, which a labelled stream does not have;"
+            " evaluate with a share of records such as --set alerting.budget=0.001"
+        )
+    return share
+
+
+def _figure(value: float | None, spec: str) -> str:
+    return "-" if value is None else format(value, spec)
