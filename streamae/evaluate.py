@@ -92,7 +92,7 @@ def evaluate(
     if config.record.features != "auto":
         stream = select(stream, config.record.features)
     x, anomalous, features = stream
-    accepted = ~np.isinf(x).any(axis=1)
+    accepted = np.asarray(~np.isinf(x).any(axis=1))
     x, anomalous = x[accepted], anomalous[accepted]
     if len(x) == 0:
         raise ConfigError(f"{path}: no row can be evaluated; each holds an infinite or no number")
@@ -173,8 +173,9 @@ def _tally(scores: Floats | Doubles, anomalous: Bools) -> tuple[Doubles, Doubles
     if not np.isfinite(scores).all():
         raise ValueError("a score is not a finite number")
     values, place = np.unique(scores, return_inverse=True)
-    positives = np.bincount(place, weights=anomalous, minlength=len(values))
-    return positives, np.bincount(place, minlength=len(values)) - positives
+    everyone = np.bincount(place, minlength=len(values)).astype(np.float64)
+    positives = np.bincount(place[anomalous], minlength=len(values)).astype(np.float64)
+    return positives, everyone - positives
 
 
 def _notes(first: int, accepted: Bools, anomalous: Bools, verdicts: Verdicts) -> tuple[str, ...]:

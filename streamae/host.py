@@ -77,7 +77,7 @@ class HostSource:
     def seek(
         self, partition: TopicPartition, offset: int | None, fallback: int | None = None
     ) -> int:
-        """Number the next sample `fallback`, or `offset` without one, or 0."""
+        """Give the next sample the offset `fallback`, or `offset` without one, or 0."""
         if partition != self._partition:
             raise ValueError(f"{partition} is not a partition of this source")
         self._position = next((at for at in (fallback, offset) if at is not None), 0)

@@ -12,7 +12,7 @@ SOURCE = Position("shuttle", 0, 12_344)
 
 
 def alert(**fields: Any) -> Alert:
-    given = {
+    given: dict[str, Any] = {
         "alert_id": "a",
         "detector": "demo",
         "key": "shuttle",
