@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Literal, NamedTuple, get_args
 
+from streamae.records import Severity
 from streamae.types import Channel
 
 Stage = Literal["decode", "score", "learn", "alert", "commit", "snapshot", "restore"]
 Rebalance = Literal["assigned", "revoked", "lost"]
 Outcome = Literal["committed", "retried"]
-Severity = Literal["warning", "critical"]
 
 CHOICES: Mapping[str, Sequence[str]] = {
     "stage": get_args(Stage),
@@ -89,6 +89,10 @@ class Metric(Enum):
     TRAIN_STEPS = Family("counter", "Blocks learnt.", PARTITION)
     TRAIN_LOSS = Family("gauge", "Loss of the last block learnt.", PARTITION)
     RECORDS_SUSPECTED = Family("counter", "Records that counted less in learning.", PARTITION)
+    MODEL_GAIN_NATS = Family(
+        "gauge", "Lead of the autoencoder over the best linear denoiser; 0 is none.", PARTITION
+    )
+    ACTIVE_LATENTS_RATIO = Family("gauge", "Share of hidden units active per record.", PARTITION)
     DEAD_LATENTS = Family("gauge", "Hidden units that respond to no record.", PARTITION)
     MODEL_RECORDS_SEEN = Family("gauge", "Records learnt, earlier runs included.", PARTITION)
     RECORDS_RELEARNED = Family("counter", "Records learnt again after a restore.", PARTITION)

@@ -3,18 +3,34 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from streamae.metrics.families import CHOICES, Metric, Outcome, Rebalance, Severity, Stage
+from streamae.metrics.families import CHOICES, Metric, Outcome, Rebalance, Stage
 from streamae.metrics.series import Labels, Series
+from streamae.records import Severity
 from streamae.types import Channel, TopicPartition
 
 _RATE_MEMORY = 100_000.0
 """Records the observed rate looks back over: about 100 flagged at a budget of 0.001, so +-10 %."""
+
+
+class LearnedBlock(Protocol):
+    """What a detector says about a block it learnt."""
+
+    @property
+    def loss(self) -> float: ...
+    @property
+    def nats(self) -> float: ...
+    @property
+    def n_suspects(self) -> int: ...
+    @property
+    def active_share(self) -> float: ...
+    @property
+    def n_dead_latents(self) -> int: ...
 
 
 class Metrics:
@@ -114,16 +130,16 @@ class Metrics:
         """Note the progress of the warm-up, 0 to 1."""
         self._series.set(Metric.WARMUP_PROGRESS_RATIO, ratio, _labels(partition))
 
-    def learned(
-        self, partition: TopicPartition, n_seen: int, loss: float, n_suspects: int, n_dead: int
-    ) -> None:
-        """Note one learnt block: records seen so far, loss, suspects, dead latents."""
+    def learned(self, partition: TopicPartition, n_seen: int, block: LearnedBlock) -> None:
+        """Note one learnt block and the records the model has seen by now."""
         labels = _labels(partition)
         self._series.add(Metric.TRAIN_STEPS, 1, labels)
-        self._series.add(Metric.RECORDS_SUSPECTED, n_suspects, labels)
+        self._series.add(Metric.RECORDS_SUSPECTED, block.n_suspects, labels)
         self._series.set(Metric.MODEL_RECORDS_SEEN, n_seen, labels)
-        self._series.set(Metric.TRAIN_LOSS, loss, labels)
-        self._series.set(Metric.DEAD_LATENTS, n_dead, labels)
+        self._series.set(Metric.TRAIN_LOSS, block.loss, labels)
+        self._series.set(Metric.MODEL_GAIN_NATS, block.nats, labels)
+        self._series.set(Metric.ACTIVE_LATENTS_RATIO, block.active_share, labels)
+        self._series.set(Metric.DEAD_LATENTS, block.n_dead_latents, labels)
 
     def relearned(self, partition: TopicPartition, n: int) -> None:
         """Count records learnt again, silently, after a restore."""

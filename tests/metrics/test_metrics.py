@@ -3,6 +3,7 @@
 import math
 import subprocess
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -15,6 +16,16 @@ from streamae.types import TopicPartition
 
 A, B = TopicPartition("in", 0), TopicPartition("in", 10)
 LABELS = {"topic": "in", "partition": "0"}
+
+
+class Learned(NamedTuple):
+    """A block as a detector reports it."""
+
+    loss: float = 0.1
+    nats: float = 0.2
+    n_suspects: int = 2
+    active_share: float = 0.25
+    n_dead_latents: int = 1
 
 
 class Clock:
@@ -78,7 +89,7 @@ def report_everything(metrics: Metrics, partition: TopicPartition) -> None:
     metrics.threshold(partition, 1.5, 0.001)
     metrics.alerts(partition, "critical")
     metrics.warmup(partition, 1.0)
-    metrics.learned(partition, n_seen=256, loss=0.1, n_suspects=2, n_dead=1)
+    metrics.learned(partition, 256, Learned())
     metrics.relearned(partition, 7)
     metrics.commit("committed", {"alerts": 1, "scores": 3})
     metrics.latency(np.array([0.2]))
@@ -111,7 +122,7 @@ def test_removed_partitions_leave_no_series(registry: CollectorRegistry, metrics
     report_everything(metrics, B)
     metrics.removed([A], "lost")
     assert list(partition_samples(registry, 0)) == []
-    assert len(list(partition_samples(registry, 10))) == 48
+    assert len(list(partition_samples(registry, 10))) == 50
     assert metrics.partitions == [B]
 
 
@@ -238,6 +249,16 @@ def test_snapshot(metrics: Metrics, sample: Sample, clock: Clock) -> None:
     metrics.snapshot(A, 4096)
     assert sample("snapshot_bytes", **LABELS) == 4096
     assert sample("snapshot_last_success_timestamp_seconds", **LABELS) == 77
+
+
+def test_learned(metrics: Metrics, sample: Sample) -> None:
+    metrics.learned(A, 256, Learned(loss=0.5))
+    metrics.learned(A, 512, Learned(loss=0.4))
+    assert sample("train_steps_total", **LABELS) == 2
+    assert sample("records_suspected_total", **LABELS) == 4
+    assert sample("model_records_seen", **LABELS) == 512
+    assert sample("train_loss", **LABELS) == 0.4
+    assert sample("active_latents_ratio", **LABELS) == 0.25
 
 
 def test_totals(metrics: Metrics) -> None:
