@@ -1,0 +1,14 @@
+"""The online denoising sparse autoencoder and its calibration: arrays in, values out."""
+
+import torch
+
+from streamae.detector.detector import Detector
+from streamae.detector.explain import Explanation
+from streamae.detector.scores import Learned, Scores
+
+__all__ = ["Detector", "Explanation", "Learned", "Scores", "set_threads"]
+
+
+def set_threads(n: int) -> None:
+    """Use n threads per matrix product, in the whole process."""
+    torch.set_num_threads(n)

@@ -1,0 +1,75 @@
+"""One overcomplete hidden layer with a sparse code, and a linear path beside it."""
+
+import torch
+from torch import Tensor
+
+from streamae.detector.state import Stateful
+
+INPUT_LIMIT = 3.0
+"""Inputs end at three standard deviations: one wild feature must not drive the whole code."""
+
+
+class Autoencoder(Stateful):
+    """The reconstruction of standardised records z[n, d] from h sparse latents.
+
+        inputs  = [1, clip(z, +-3)]                      [n, 1 + d]
+        latents = activation(inputs encoder)             [n, h]
+        recons  = [inputs, latents] decoder              [n, d]
+
+    The first row of `encoder` is the latent bias, the first row of `decoder` the pre-bias, and the
+    next d rows of `decoder` are the linear path. The decoder is solved, the encoder descends (see
+    `trainer`).
+    """
+
+    learnt = ("encoder", "decoder")
+
+    def __init__(
+        self, n_features: int, n_latents: int, activation: str, device: torch.device
+    ) -> None:
+        self.activation = activation
+        self.encoder = torch.zeros(1 + n_features, n_latents, device=device)
+        self.decoder = torch.zeros(1 + n_features + n_latents, n_features, device=device)
+
+    def init_encoder_(self, z: Tensor, generator: torch.Generator) -> None:
+        """Draw random unit directions and place each latent's threshold in the data z[n, d].
+
+        A latent is active on a share of the rows drawn uniformly from 2 to 50 %: broad latents
+        cover the data, narrow ones its corners.
+        """
+        n, n_features = z.shape
+        n_latents = self.encoder.shape[1]
+        directions = torch.randn(n_features, n_latents, generator=generator)
+        directions = torch.nn.functional.normalize(directions, dim=0).to(z.device)
+        active = 0.02 + 0.48 * torch.rand(n_latents, generator=generator)
+        rank = ((1.0 - active) * (n - 1)).round().long().to(z.device)
+        ordered = torch.mm(clip(z), directions).sort(dim=0).values
+        thresholds = ordered.gather(0, rank[None])
+        self.encoder = torch.cat([-thresholds, directions])
+
+    def inputs(self, z: Tensor) -> Tensor:
+        """Return [1, clip(z)], [n, 1 + d]."""
+        inputs = torch.empty(len(z), 1 + z.shape[1], device=z.device)
+        inputs[:, 0] = 1.0
+        torch.clamp(z, -INPUT_LIMIT, INPUT_LIMIT, out=inputs[:, 1:])
+        return inputs
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Return the latents [n, h]."""
+        latents = torch.mm(inputs, self.encoder)
+        return latents.relu_() if self.activation == "relu" else latents.sigmoid_()
+
+    def recons(self, z: Tensor) -> Tensor:
+        """Return the reconstruction [n, d] of z[n, d]."""
+        inputs = self.inputs(z)
+        n_inputs = inputs.shape[1]
+        linear = torch.mm(inputs, self.decoder[:n_inputs])
+        return linear.addmm_(self.encode(inputs), self.decoder[n_inputs:])
+
+    def encoder_gradient(self, inputs: Tensor, latents: Tensor, gradient: Tensor) -> Tensor:
+        """Return dL/d encoder [1 + d, h] from dL/d latents [n, h]."""
+        slope = (latents > 0) if self.activation == "relu" else latents * (1.0 - latents)
+        return torch.mm(inputs.T, gradient * slope)
+
+
+def clip(z: Tensor) -> Tensor:
+    return z.clamp(-INPUT_LIMIT, INPUT_LIMIT)

@@ -1,0 +1,73 @@
+"""Turns scores into p-values: a decayed histogram with an exponential tail."""
+
+import numpy as np
+
+from streamae.detector.state import Stateful
+from streamae.types import Doubles
+
+N_BINS = 2048
+STEP = 0.003
+"""Width of a bin in log(1 + score): 0.3 % of the score, up to exp(2048 * 0.003) = 466."""
+
+TAIL = 0.02
+"""The empirical distribution ends at this p-value: beyond it too few scores are seen per bin."""
+
+SMALLEST_P = 1e-300
+
+
+class Calibrator(Stateful):
+    """Upper-tail p-values under the scores of about the last `memory` records.
+
+    p(s) is the share of scores at or above s down to p = 0.02, where s = u; from there
+    p(s) = 0.02 exp(-(s - u) / excess), with the mean excess over u: the generalised Pareto tail of
+    shape 0 (Pickands, 1975). p never increases with s, and `threshold` inverts it.
+    """
+
+    learnt = ("counts",)
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self._edges: Doubles = np.expm1(STEP * np.arange(N_BINS + 1))
+        self.counts: Doubles = np.zeros(N_BINS)
+        self.refresh()
+
+    def refresh(self) -> None:
+        above = np.zeros(N_BINS + 1)
+        np.cumsum(self.counts[::-1], out=above[-2::-1])
+        self._survival = above / above[0] if above[0] > 0 else np.ones(N_BINS + 1)
+        self._tail_start = float(np.interp(-TAIL, -self._survival, self._edges))
+        last = int(np.searchsorted(self._edges, self._tail_start, side="right"))
+        knots = np.append(self._tail_start, self._edges[last:])
+        heights = np.append(TAIL, self._survival[last:])
+        area = float(((heights[1:] + heights[:-1]) * np.diff(knots)).sum()) / 2
+        # The width of a bin is the resolution: equal scores would else give an excess of zero.
+        self._excess = max(area / TAIL, STEP * (1.0 + self._tail_start))
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether any score was seen."""
+        return bool(self._survival[-1] == 0.0)
+
+    def p_value(self, score: Doubles) -> Doubles:
+        """Return p(score), of the same shape; 1 before anything was seen."""
+        if not self.calibrated:
+            return np.ones_like(score)
+        body = np.interp(score, self._edges, self._survival)
+        beyond = np.maximum(score - self._tail_start, 0.0)
+        tail = np.maximum(TAIL * np.exp(-beyond / self._excess), SMALLEST_P)
+        return np.where(beyond > 0.0, tail, np.maximum(body, TAIL))
+
+    def threshold(self, alpha: float) -> float:
+        """Return the smallest score whose p-value is alpha; infinite before anything was seen."""
+        if not self.calibrated or alpha < SMALLEST_P:
+            return float("inf")
+        if alpha < TAIL:
+            return self._tail_start + self._excess * float(np.log(TAIL / alpha))
+        return float(np.interp(-alpha, -self._survival, self._edges))
+
+    def update(self, score: Doubles) -> None:
+        """Learn the scores [n] of a block."""
+        place = np.minimum(np.log1p(np.maximum(score, 0.0)) / STEP, N_BINS - 1).astype(np.int64)
+        keep = max(0.0, 1.0 - len(score) / self._memory)
+        self.counts = keep * self.counts + np.bincount(place, minlength=N_BINS)
+        self.refresh()

@@ -1,0 +1,224 @@
+"""The detector of one stream: scores a block's records, then learns the block."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from streamae.config import DetectorConfig
+from streamae.detector import guard
+from streamae.detector.autoencoder import Autoencoder
+from streamae.detector.calibrator import Calibrator
+from streamae.detector.explain import Explanation, explain
+from streamae.detector.histograms import MarginalHistograms
+from streamae.detector.persistence import Persistence
+from streamae.detector.scaler import Scaler
+from streamae.detector.scores import Evidence, Learned, Scores
+from streamae.detector.seeds import generator
+from streamae.detector.state import State, Stateful, check_alike
+from streamae.detector.trainer import Trainer
+from streamae.detector.whitener import Whitener
+from streamae.types import Bools, Doubles, Floats
+
+STUDENT_T = 3.0
+"""Degrees of freedom of the energies: extremes rank by their logarithm (1.5 to 5 do as well)."""
+
+NATS_PER_VOTE = 3.0
+"""The linear energy's vote falls to 1/e when the autoencoder predicts so many nats better."""
+
+
+class Detector:
+    """Scores records with the model as the last finished block left it, and learns whole blocks.
+
+    Every value it computes is a function of the configuration, the stream's name and the records;
+    the bits of a record's score depend on its slot, its values, the earlier records of the block
+    and the state.
+    """
+
+    def __init__(self, config: DetectorConfig, n_features: int, stream: str) -> None:
+        self._config = config
+        self._stream = stream
+        self.n_blocks = 0
+        """Blocks learnt."""
+        self._device = torch.device(_device(config.device))
+        self._scaler = Scaler(n_features, config.memory)
+        self._autoencoder = Autoencoder(
+            n_features, config.n_latents, config.activation, self._device
+        )
+        self._trainer = Trainer(config, self._autoencoder, self._device)
+        ridge = config.covariance_ridge
+        self._linear = Whitener(n_features, ridge, config.memory, self._device)
+        self._residual = Whitener(n_features, ridge, config.residual_memory, self._device)
+        self._histograms = MarginalHistograms(
+            n_features, config.n_histograms, config.memory, self._generator("histograms")
+        )
+        self._persistence = Persistence(config.block_size, config.autoencoder_memory)
+        self._calibrator = Calibrator(config.calibration_memory)
+        self._parts: dict[str, Stateful] = {
+            "scaler": self._scaler,
+            "autoencoder": self._autoencoder,
+            "trainer": self._trainer,
+            "adam": self._trainer.adam,
+            "linear": self._linear,
+            "residual": self._residual,
+            "histograms": self._histograms,
+            "persistence": self._persistence,
+            "calibrator": self._calibrator,
+        }
+
+    @property
+    def device(self) -> str:
+        return str(self._device)
+
+    @property
+    def warmup_progress(self) -> float:
+        """Share of the warm-up done: `warmup_records` scores after the first block."""
+        scored = max(self.n_blocks - 1, 0) * self._config.block_size
+        return min(scored / self._config.warmup_records, 1.0)
+
+    @property
+    def warm(self) -> bool:
+        """Whether p-values mean something; before, nothing is anomalous."""
+        return self.warmup_progress >= 1.0
+
+    @torch.inference_mode()
+    def score(self, x: Floats, n: int) -> Scores:
+        """Score the records x[:n] of a block x[block_size, d], NaN = missing; changes nothing.
+
+        score = energy + autocorrelation * level + mean surprise of single values
+        """
+        if self.n_blocks == 0:
+            return Scores(np.full(len(x), np.nan, np.float32), np.ones(len(x)), None)
+        evidence = self._weigh(x, n)
+        surprise = self._histograms.surprise(evidence.bins, evidence.observed)
+        persistent = self._persistence.autocorrelation * evidence.levels
+        score = (evidence.energy + persistent + surprise).astype(np.float32)
+        p_value = self._calibrator.p_value(score.astype(np.float64))
+        if not self.warm:
+            p_value = np.ones(len(x))
+        return Scores(score, p_value, evidence)
+
+    @torch.inference_mode()
+    def learn(self, x: Floats, scores: Scores) -> Learned:
+        """Learn the complete block x[block_size, d], of which `score` returned `scores`."""
+        evidence = scores.evidence or self._start(x)
+        weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)
+        on_device = torch.from_numpy(weights.astype(np.float32)).to(self._device)
+        due = self._autoencoder_due()
+        if due:
+            self._learn_autoencoder(evidence, on_device)
+        self._scaler.update(x, evidence.z.cpu().numpy(), evidence.observed)
+        self._linear.update(evidence.imputed, on_device, evidence.missing)
+        self._residual.update(evidence.residual, on_device, evidence.missing)
+        self._histograms.update(evidence.bins, evidence.observed)
+        self._persistence.update(evidence.energy, evidence.levels)
+        if scores.evidence is not None:
+            self._calibrator.update(scores.score.astype(np.float64))
+        self.n_blocks += 1
+        return Learned(
+            loss=float(evidence.residual.square().mean()),
+            nats=self._trainer.nats,
+            n_suspects=guard.n_suspects(weights),
+            active_share=self._trainer.active_share,
+            n_dead_latents=self._trainer.n_dead_latents,
+            autoencoder_learned=due,
+        )
+
+    def threshold(self, alpha: float) -> float:
+        """Return the score whose p-value is `alpha`; infinite until warm."""
+        return self._calibrator.threshold(alpha) if self.warm else float("inf")
+
+    @torch.inference_mode()
+    def explain(self, x: Floats) -> Explanation:
+        """Explain one record x[d]; see `streamae.detector.explain`."""
+        return explain(x, self._scaler, self._autoencoder, self._residual)
+
+    def state_dict(self) -> State:
+        """Return everything learnt, as arrays of fixed names, shapes and types."""
+        state = {"n_blocks": np.array(self.n_blocks)}
+        for prefix, part in self._parts.items():
+            state |= {f"{prefix}.{name}": array for name, array in part.state_dict().items()}
+        return state
+
+    @torch.inference_mode()
+    def load_state_dict(self, state: State) -> None:
+        """Continue, to the last bit, where `state_dict` was called.
+
+        Raise ValueError, and change nothing, when a name, shape or type differs.
+        """
+        check_alike(self.state_dict(), state)
+        self.n_blocks = int(state["n_blocks"])
+        for prefix, part in self._parts.items():
+            part.load_state_dict({name: state[f"{prefix}.{name}"] for name in part.learnt})
+
+    def _weigh(self, x: Floats, n: int) -> Evidence:
+        """Return the evidence for x[block_size, d]; rows from n on count as average records."""
+        z = self._scaler.transform(x)
+        z[n:] = 0.0
+        missing = torch.isnan(z)
+        any_missing = bool(missing.any())
+        observed = (~missing).numpy() if any_missing else None
+        z.nan_to_num_(0.0)
+        bins = self._histograms.bins(z.numpy())
+        z, missing = z.to(self._device), missing.to(self._device)
+        recons = self._autoencoder.recons(z)
+        imputed, residual = z, z - recons
+        if any_missing:
+            imputed = self._linear.impute(torch.where(missing, recons, z), missing)
+            residual = self._residual.impute(residual.masked_fill_(missing, 0.0), missing)
+        energies = torch.stack([self._linear.energy(imputed), self._residual.energy(residual)])
+        linear, own = energies.cpu().numpy().astype(np.float64) / _n_observed(observed, x.shape)
+        vote = np.exp(-self._trainer.nats / NATS_PER_VOTE)
+        energy = 2.0 * (vote * _student_t(linear) + _student_t(own)) / (vote + 1.0)
+        levels = self._persistence.levels(energy)
+        return Evidence(
+            z,
+            observed,
+            missing if any_missing else None,
+            imputed,
+            residual,
+            linear,
+            own,
+            energy,
+            levels,
+            bins,
+        )
+
+    def _start(self, x: Floats) -> Evidence:
+        """Begin with the first block x: scale by it, and weigh it by a first autoencoder."""
+        self._scaler.fit(x)
+        z = self._scaler.transform(x)
+        self._autoencoder.init_encoder_(
+            z.nan_to_num(0.0).to(self._device), self._generator("encoder")
+        )
+        self._learn_autoencoder(self._weigh(x, len(x)), torch.ones(len(x), device=self._device))
+        return self._weigh(x, len(x))
+
+    def _autoencoder_due(self) -> bool:
+        """Learn every block until the sums are filled, then every few: they move slowly."""
+        if self.n_blocks == 0:
+            return False  # `_start` has learnt it.
+        return not self._trainer.filled or self.n_blocks % self._config.autoencoder_interval == 0
+
+    def _learn_autoencoder(self, evidence: Evidence, weights: Tensor) -> None:
+        self._trainer.learn(evidence.z, weights, evidence.missing, self._generator("corruption"))
+
+    def _generator(self, purpose: str) -> torch.Generator:
+        return generator(self._config.seed, self._stream, self.n_blocks, purpose)
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
+
+
+def _n_observed(observed: Bools | None, shape: tuple[int, ...]) -> Doubles:
+    """Return the observed values per record, [b]; infinite where there are none to judge by."""
+    if observed is None:
+        return np.full(shape[0], float(shape[1]))
+    count = observed.sum(1)
+    return np.where(count > 0, count, np.inf)
+
+
+def _student_t(energy: Doubles) -> Doubles:
+    return STUDENT_T * np.log1p(energy / STUDENT_T)

@@ -1,0 +1,49 @@
+"""Which features make a record anomalous, and what they were expected to be."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from streamae.detector.autoencoder import Autoencoder
+from streamae.detector.scaler import Scaler
+from streamae.detector.whitener import Whitener
+from streamae.types import Bools, Doubles, Floats
+
+
+class Explanation(NamedTuple):
+    observed: Floats
+    """[d], in the features' own units; NaN where missing."""
+    expected: Floats
+    """[d], in the features' own units, given the record's other features."""
+    share: Doubles
+    """[d], of the anomaly; >= 0, sum 1, or all 0 when every feature is missing."""
+
+
+def explain(x: Floats, scaler: Scaler, autoencoder: Autoencoder, whitener: Whitener) -> Explanation:
+    """Explain one record x[d] by leaving out each feature in turn.
+
+    With the residual e and its precision P, the residual of feature j that the other residuals do
+    not account for is (P e)_j / P_jj, and leaving j out lowers the energy e' P e by
+    (P e)_j^2 / P_jj: the expected value and the share follow from these.
+    """
+    z = scaler.transform(x[None]).to(autoencoder.encoder.device)
+    missing = torch.isnan(z)
+    z = z.nan_to_num_(0.0)
+    residual = whitener.impute((z - autoencoder.recons(z)).masked_fill_(missing, 0.0), missing)
+    gradient = whitener.gradient(residual)
+    diagonal = whitener.precision_diagonal
+    conditional = (gradient / diagonal)[0].double().cpu().numpy()
+    relief = (gradient.square() / diagonal).masked_fill_(missing, 0.0)[0].double().cpu().numpy()
+    where_missing = missing[0].cpu().numpy()
+    seen = z[0].double().cpu().numpy()
+    recons = seen - (z - autoencoder.recons(z))[0].double().cpu().numpy()
+    expected = np.where(where_missing, recons, seen - conditional)
+    return Explanation(x.copy(), scaler.inverse(expected), _shares(relief, ~where_missing))
+
+
+def _shares(relief: Doubles, observed: Bools) -> Doubles:
+    """Return relief[d] as shares; equal ones over the observed features if there is no anomaly."""
+    if relief.sum() <= 0.0:
+        relief = observed.astype(np.float64)
+    return relief / max(float(relief.sum()), 1e-300)

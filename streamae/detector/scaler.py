@@ -1,0 +1,106 @@
+"""Standardises every feature with its running mean and variance."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from streamae.detector.state import Stateful
+from streamae.types import Bools, Doubles, Floats
+
+Z_LIMIT = 100.0
+"""Standardised values end here: far beyond any tail, yet its square is harmless in float32."""
+
+RELATIVE_FLOOR = 1e-6
+"""float32 resolves 6e-8 of the mean; a spread below some 16 such steps is rounding, not signal."""
+
+ABSOLUTE_FLOOR = 1e-35
+"""Keeps the reciprocal of a spread a normal float32 (largest 3.4e38)."""
+
+WILD_SHARE = 1 / 16
+"""Values beyond the limit are wild below this share of a block, a change of range above it."""
+
+
+class Scaler(Stateful):
+    """Mean and variance per feature over the last `memory` records, missing values left out.
+
+    The state lives on the host, where the records arrive.
+    """
+
+    learnt = ("mean", "variance", "count")
+
+    def __init__(self, n_features: int, memory: int) -> None:
+        self._memory = memory
+        self.mean: Doubles = np.zeros(n_features)
+        self.variance: Doubles = np.ones(n_features)
+        self.count: Doubles = np.zeros(n_features)
+        self.refresh()
+
+    def refresh(self) -> None:
+        floor = np.maximum(RELATIVE_FLOOR * np.abs(self.mean), ABSOLUTE_FLOOR)
+        scale = np.maximum(np.sqrt(self.variance), floor)
+        self._center = self.mean.astype(np.float32)
+        self._inverse = (1.0 / scale).astype(np.float32)
+        self.scale: Doubles = 1.0 / self._inverse.astype(np.float64)
+
+    def transform(self, x: Floats) -> Tensor:
+        """Return z = (x - mean) / sd within +-100, on the host; NaN stays NaN. Any shape [.., d].
+
+        The memory is torch's own (see `state`).
+        """
+        z = torch.empty(x.shape, dtype=torch.float32)
+        values = z.numpy()
+        with np.errstate(over="ignore"):
+            np.subtract(x, self._center, out=values)
+            np.multiply(values, self._inverse, out=values)
+        np.clip(values, -Z_LIMIT, Z_LIMIT, out=values)
+        return z
+
+    def inverse(self, z: Doubles) -> Floats:
+        """Return x = mean + sd z, kept within float32."""
+        largest = float(np.finfo(np.float32).max)
+        return np.clip(self.mean + self.scale * z, -largest, largest).astype(np.float32)
+
+    def fit(self, x: Floats) -> None:
+        """Begin with the records x[n, d]; their median and spread say which values are wild."""
+        observed = ~np.isnan(x)
+        filled = np.where(observed, x, np.inf).astype(np.float64)
+        rank = np.maximum(observed.sum(0) - 1, 0) // 2
+        median = np.take_along_axis(np.sort(filled, axis=0), rank[None], axis=0)[0]
+        self.mean = np.where(np.isfinite(median), median, 0.0)
+        self.variance = np.zeros_like(self.mean)
+        self._merge_far(x, observed)
+
+    def update(self, x: Floats, z: Floats, observed: Bools | None) -> None:
+        """Learn the records x[n, d], of which z[n, d] is the transform with 0 where missing."""
+        if np.abs(z).max() >= Z_LIMIT:
+            self._merge_far(x, ~np.isnan(x) if observed is None else observed)
+            return
+        count = np.full(len(self.mean), float(len(z))) if observed is None else observed.sum(0)
+        first = z.sum(0, dtype=np.float64) * self.scale
+        second = np.einsum("ij,ij->j", z, z).astype(np.float64) * self.scale**2
+        # z is relative to the float32 centre, which is half a step or less beside the mean.
+        self._merge(count, first + count * (self._center - self.mean), second)
+
+    def _merge_far(self, x: Floats, observed: Bools) -> None:
+        """Merge values of any size; a few wild ones count as values at the limit.
+
+        Without the cap one record of 1e30 would hide its feature for good. The cap is a hundred
+        spreads, as known or as most of this block has it, so a real change of range passes.
+        """
+        d = np.where(observed, x - self.mean, 0.0)
+        ranked = np.sort(np.abs(d), axis=0)
+        usual = ranked[int(np.ceil((1 - WILD_SHARE) * len(d))) - 1]
+        cap = Z_LIMIT * np.maximum(np.where(self.variance > 0, self.scale, 0.0), usual)
+        cap = np.where(cap > 0, cap, np.inf)
+        d = np.clip(d, -cap, cap)
+        self._merge(observed.sum(0), d.sum(0), np.square(d).sum(0))
+
+    def _merge(self, count: Doubles, first: Doubles, second: Doubles) -> None:
+        """Pairwise update of Chan, Golub and LeVeque (1979), sums taken about the old mean."""
+        before = np.minimum(self.count, self._memory)
+        total = np.maximum(before + count, 1.0)
+        shift = first / total
+        self.variance = np.maximum(self.variance * before + second - first * shift, 0.0) / total
+        self.mean = self.mean + shift
+        self.count = before + count
+        self.refresh()

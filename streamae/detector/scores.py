@@ -1,0 +1,59 @@
+"""What scoring a block gives, and what learning it reports."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from streamae.types import Bools, Doubles, Floats, Longs
+
+
+class Evidence(NamedTuple):
+    """What a block's scores were made of; `learn` starts from it."""
+
+    z: Tensor
+    """[b, d], standardised; 0 where missing."""
+    observed: Bools | None
+    """[b, d]; None when nothing is missing."""
+    missing: Tensor | None
+    """[b, d], the opposite, on the device."""
+    imputed: Tensor
+    """[b, d], z with missing values as the autoencoder and the covariance expect them."""
+    residual: Tensor
+    """[b, d], z minus its reconstruction."""
+    linear_energy: Doubles
+    """[b], of z under its covariance; about 1 for a usual record."""
+    residual_energy: Doubles
+    """[b], of the residual under its own."""
+    energy: Doubles
+    """[b], both on the scale of a Student t log-likelihood."""
+    levels: Doubles
+    """[b], the recent level of `energy`."""
+    bins: Longs
+    """[b, n_histograms], flat bin indices."""
+
+
+class Scores(NamedTuple):
+    """Scores of a block's slots; those of slots that hold no record mean nothing."""
+
+    score: Floats
+    """[b], higher is more anomalous; NaN in the first block, which has no model yet."""
+    p_value: Doubles
+    """[b], share of earlier scores at least as high; 1 until warm."""
+    evidence: Evidence | None
+    """None in the first block."""
+
+
+class Learned(NamedTuple):
+    """What one block taught, for the metrics."""
+
+    loss: float
+    """Mean squared residual per observed value, in variances of the feature."""
+    nats: float
+    """How much better than the best linear denoiser the autoencoder predicts; 0 if it is not."""
+    n_suspects: int
+    """Records that counted less than half."""
+    active_share: float
+    """Share of latents active per record when the autoencoder last learnt."""
+    n_dead_latents: int
+    autoencoder_learned: bool
+    """Whether the autoencoder learnt from this block."""
