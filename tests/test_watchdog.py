@@ -212,6 +212,7 @@ def test_starting_forgives_the_time_before(clock: Clock, codes: list[int]) -> No
 
 HANGING = """
 import sys, threading
+from streamae import log
 from streamae.watchdog import Watchdog
 log.configure("info", "json", sys.stderr)
 watchdog = Watchdog(0.3)
