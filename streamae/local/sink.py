@@ -53,8 +53,12 @@ class FileSink:
         self._store = store
         self._lock = _lock(directory)
         self._files: dict[Channel, BinaryIO] = {}
-        self._last = self._read()
-        self._open()
+        try:
+            self._last = self._read()
+            self._open()
+        except BaseException:
+            self.close()
+            raise
 
     def commit(self, commit: Commit) -> bool:
         """Write the commit; return True.
@@ -157,13 +161,15 @@ def _lock(directory: Path) -> BinaryIO:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock = (directory / "lock").open("wb")
+    except OSError as error:
+        raise StorageError(f"cannot use state.directory {directory}: {error}") from error
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
+        lock.close()
         raise ConfigError(
             f"state.directory: {directory} is in use by another streamae process"
         ) from error
-    except OSError as error:
-        raise StorageError(f"cannot use state.directory {directory}: {error}") from error
     return lock
 
 

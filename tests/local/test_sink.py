@@ -1,0 +1,151 @@
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from streamae.config import OutputConfig
+from streamae.errors import ConfigError, SnapshotError
+from streamae.local import DirectoryStore, FileSink
+from streamae.types import Channel, Commit, Committed, Output, TopicPartition
+
+PARTITION = TopicPartition("in", 0)
+
+
+def sink(directory: Path, scores: str | None = "scores.jsonl") -> FileSink:
+    outputs = OutputConfig(
+        alerts=str(directory / "alerts.jsonl"),
+        scores=str(directory / scores) if scores else None,
+        dead_letters=str(directory / "dead.jsonl"),
+    )
+    state = directory / "state"
+    return FileSink(outputs, state, DirectoryStore(state, keep=2))
+
+
+def output(value: bytes, channel: Channel = "alerts") -> Output:
+    return Output(channel, PARTITION, b"key", value)
+
+
+def commit(offset: int, *outputs: Output, snapshot: bytes | None = None) -> Commit:
+    snapshots = {} if snapshot is None else {PARTITION: snapshot}
+    return Commit(outputs, {PARTITION: offset}, snapshots)
+
+
+def test_commit_is_read_back(tmp_path: Path) -> None:
+    first = sink(tmp_path)
+    assert first.committed(PARTITION) is None
+    assert first.commit(commit(5, output(b"1"), snapshot=b"state"))
+    assert first.commit(commit(9, output(b"2"), output(b"s", "scores")))
+    first.close()
+    second = sink(tmp_path)
+    assert second.committed(PARTITION) == Committed(9, b"state")
+    assert (tmp_path / "alerts.jsonl").read_bytes() == b"1\n2\n"
+    assert (tmp_path / "scores.jsonl").read_bytes() == b"s\n"
+    second.close()
+
+
+def test_outputs_behind_the_last_commit_are_cut_off(tmp_path: Path) -> None:
+    first = sink(tmp_path)
+    first.commit(commit(5, output(b"1")))
+    first.close()
+    with (tmp_path / "alerts.jsonl").open("ab") as file:
+        file.write(b"never committed")
+    sink(tmp_path).close()
+    assert (tmp_path / "alerts.jsonl").read_bytes() == b"1\n"
+
+
+def test_content_before_the_first_commit_stays_and_what_follows_it_is_cut(tmp_path: Path) -> None:
+    alerts = tmp_path / "alerts.jsonl"
+    alerts.write_bytes(b"older run\n")
+    sink(tmp_path).close()
+    with alerts.open("ab") as file:
+        file.write(b"half")
+    sink(tmp_path).close()
+    assert alerts.read_bytes() == b"older run\n"
+
+
+def test_rotated_file_is_left_alone(tmp_path: Path) -> None:
+    writer = sink(tmp_path)
+    writer.commit(commit(1, output(b"1" * 50)))
+    (tmp_path / "alerts.jsonl").rename(tmp_path / "alerts.1")
+    writer.commit(commit(2, output(b"2")))
+    writer.close()
+    with (tmp_path / "alerts.jsonl").open("ab") as file:
+        file.write(b"never committed")
+    sink(tmp_path).close()
+    assert (tmp_path / "alerts.1").read_bytes() == b"1" * 50 + b"\n"
+    assert (tmp_path / "alerts.jsonl").read_bytes() == b"2\n"
+
+
+@pytest.mark.parametrize("raw", [b"text \xc3\xa9", b"\xff\x00"])
+def test_dead_letter_keeps_every_byte(tmp_path: Path, raw: bytes) -> None:
+    writer = sink(tmp_path)
+    letter = Output("dead_letters", PARTITION, None, raw, (("why", b"because"),), 7)
+    writer.commit(commit(1, letter))
+    writer.close()
+    line = json.loads((tmp_path / "dead.jsonl").read_text())
+    if isinstance(line["value"], dict):
+        assert base64.b64decode(line["value"]["base64"]) == raw
+    else:
+        assert line["value"].encode() == raw
+    assert line["headers"] == [["why", "because"]]
+    assert (line["key"], line["timestamp_ms"]) == (None, 7)
+
+
+def test_state_directory_has_one_owner(tmp_path: Path) -> None:
+    first = sink(tmp_path)
+    with pytest.raises(ConfigError, match="in use"):
+        sink(tmp_path)
+    first.close()
+    sink(tmp_path).close()
+
+
+def test_standard_output_is_an_output(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    config = OutputConfig(alerts="-", dead_letters=str(tmp_path / "dead"))
+    writer = FileSink(config, tmp_path / "state", DirectoryStore(tmp_path / "state", 1))
+    writer.commit(commit(1, output(b"alert")))
+    writer.close()
+    assert capfdbinary.readouterr().out == b"alert\n"
+
+
+def test_damaged_commit_file_is_refused(tmp_path: Path) -> None:
+    sink(tmp_path).close()
+    (tmp_path / "state" / "commit.json").write_bytes(b"{")
+    with pytest.raises(SnapshotError, match="damaged"):
+        sink(tmp_path)
+
+
+@pytest.mark.parametrize("keep", [1, 3])
+def test_store_keeps_the_newest(tmp_path: Path, keep: int) -> None:
+    store = DirectoryStore(tmp_path, keep)
+    pointers = [store.save(PARTITION, b"%d" % at) for at in range(10)]
+    assert store.load(PARTITION, pointers[-1]) == b"9"
+    assert store.load(PARTITION, pointers[-2]) == b"8"
+    assert len(list(tmp_path.iterdir())) == keep + 1
+    with pytest.raises(SnapshotError, match="cannot be read"):
+        store.load(PARTITION, pointers[0])
+
+
+def test_store_writes_a_repeated_save_once(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path, 1)
+    assert store.save(PARTITION, b"same") == store.save(PARTITION, b"same")
+
+
+def test_store_finds_damage(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path, 1)
+    pointer = store.save(PARTITION, b"state")
+    (tmp_path / pointer).write_bytes(b"stato")
+    with pytest.raises(SnapshotError, match="checksum"):
+        store.load(PARTITION, pointer)
+    with pytest.raises(SnapshotError, match="does not name"):
+        store.load(PARTITION, "../" + pointer)
+
+
+def test_partitions_with_similar_names_keep_apart(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path, 1)
+    one, two = TopicPartition("a.b", 1), TopicPartition("a_b", 1)
+    pointers = store.save(one, b"1"), store.save(two, b"2")
+    assert store.load(one, pointers[0]) == b"1"
+    assert store.load(two, pointers[1]) == b"2"

@@ -1,0 +1,151 @@
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from streamae.config import SourceConfig
+from streamae.errors import ConfigError, StorageError
+from streamae.local import FileSource
+from streamae.types import RecordBatch, TopicPartition
+
+
+class Owner:
+    """Seeks to a given line when the partition is assigned."""
+
+    def __init__(self, source: FileSource, offset: int | None = None) -> None:
+        self.source, self.offset = source, offset
+
+    def on_assign(self, partitions: Iterable[TopicPartition]) -> None:
+        for partition in partitions:
+            self.source.seek(partition, self.offset)
+
+    def on_revoke(self, partitions: Iterable[TopicPartition]) -> None: ...
+
+    def on_lost(self, partitions: Iterable[TopicPartition]) -> None: ...
+
+
+Opened = Callable[..., FileSource]
+
+
+@pytest.fixture
+def opened() -> Iterator[Opened]:
+    sources: list[FileSource] = []
+
+    def open_(path: Path, offset: int | None = None, **keys: object) -> FileSource:
+        source = FileSource(SourceConfig(path=str(path), **keys))  # type: ignore[arg-type]
+        source.start(Owner(source, offset))
+        sources.append(source)
+        return source
+
+    yield open_
+    for source in sources:
+        source.close()
+
+
+def read(source: FileSource, polls: int = 1000) -> list[RecordBatch]:
+    batches: list[RecordBatch] = []
+    for _ in range(polls):
+        poll = source.poll(0)
+        batches += poll.batches
+        if poll.finished:
+            break
+    return batches
+
+
+def lines(batches: list[RecordBatch]) -> list[tuple[int, bytes | None]]:
+    return [
+        pair for batch in batches for pair in zip(batch.offsets.tolist(), batch.values, strict=True)
+    ]
+
+
+def test_offsets_are_line_numbers_and_empty_lines_keep_theirs(
+    opened: Opened, tmp_path: Path
+) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"a\nb\n\n \nc\nlast")
+    batches = read(opened(path))
+    assert lines(batches) == [(0, b"a"), (1, b"b"), (4, b"c"), (5, b"last")]
+    assert batches[-1].next_offset == 6
+    assert batches[0].partition == TopicPartition("in", 0)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5000])
+def test_polls_are_limited(opened: Opened, tmp_path: Path, size: int) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"".join(b"%d\n" % at for at in range(5)))
+    batches = read(opened(path, max_poll_records=size))
+    assert max(map(len, batches)) == min(size, 5)
+    assert lines(batches) == [(at, b"%d" % at) for at in range(5)]
+
+
+def test_csv_header_names_the_columns_and_has_no_offset(opened: Opened, tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(b'\xef\xbb\xbfa,"b, c"\r\n1,2\r\n3,4\r\n')
+    batches = read(opened(path))
+    assert batches[0].columns == ("a", "b, c")
+    assert [offset for offset, _ in lines(batches)] == [0, 1]
+    after = read(opened(path, offset=1))
+    assert after[0].columns == ("a", "b, c")
+    assert [offset for offset, _ in lines(after)] == [1]
+
+
+def test_seek_goes_to_a_line(opened: Opened, tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"x" * 3_000_000 + b"\nb\nc\n")
+    assert lines(read(opened(path, offset=2))) == [(2, b"c")]
+
+
+def test_seek_behind_the_end_says_the_file_was_cut(opened: Opened, tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"a\n")
+    with pytest.raises(StorageError, match="cut or replaced"):
+        read(opened(path, offset=2))
+
+
+def test_followed_file_may_grow_and_half_a_line_is_waited_for(
+    opened: Opened, tmp_path: Path
+) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"a\nhal")
+    source = opened(path, follow=True)
+    assert lines(read(source, polls=3)) == [(0, b"a")]
+    with path.open("ab") as file:
+        file.write(b"f\nb\n")
+    assert lines(read(source, polls=3)) == [(1, b"half"), (2, b"b")]
+    assert not source.poll(0).finished
+
+
+def test_followed_file_that_is_cut_is_an_error(opened: Opened, tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"a\nb\n")
+    source = opened(path, follow=True)
+    read(source, polls=2)
+    path.write_bytes(b"")
+    with pytest.raises(StorageError, match="cut"):
+        read(source, polls=2)
+
+
+def test_missing_file_is_the_configurations_fault(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"source\.path"):
+        FileSource(SourceConfig(path=str(tmp_path / "none.jsonl")))
+
+
+def test_lag_is_known_while_lines_wait(opened: Opened, tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"1\n" * 100)
+    source = opened(path, max_poll_records=10)
+    assert source.poll(0).lag[source.partition] == 90
+    read(source)
+    assert source.poll(0).lag[source.partition] == 0
+
+
+def test_standard_input_goes_on_from_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"a\nb\n")
+    os.close(writing)
+    monkeypatch.setattr("streamae.local.source._STDIN_DESCRIPTOR", reading)
+    source = FileSource(SourceConfig())
+    assert source.seek(source.partition, 40, 50) == 50
+    assert lines(read(source)) == [(50, b"a"), (51, b"b")]
+    os.close(reading)
