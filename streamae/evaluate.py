@@ -33,6 +33,8 @@ class Report:
     anomalies: int
     rejected: int
     """Rows left out, as the daemon would: a value is infinite or no number."""
+    judged_rows: int
+    """Rows the next two figures count: those after the first 512, or after a larger first block."""
     roc_auc: float | None
     """Chance that an anomaly scores above a clean row, ties counting half."""
     average_precision: float | None
@@ -46,6 +48,10 @@ class Report:
     """Scoring and learning, without reading the file."""
     notes: tuple[str, ...] = ()
 
+    @property
+    def _unjudged(self) -> int:
+        return self.rows - self.judged_rows
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
         return asdict(self)
@@ -56,6 +62,7 @@ class Report:
             ("rows", f"{self.rows:,}"),
             ("features", f"{self.features:,}"),
             ("anomalies", f"{self.anomalies:,} ({self.anomalies / self.rows:.2%})"),
+            ("judged rows", f"{self.judged_rows:,} (after the first {self._unjudged:,})"),
             ("ROC-AUC", _figure(self.roc_auc, ".4f")),
             ("average precision", _figure(self.average_precision, ".4f")),
             ("alert rate, clean rows", _figure(self.alert_rate_clean, ".3%")),
@@ -106,6 +113,7 @@ def evaluate(
         features=len(features),
         anomalies=int(anomalous.sum()),
         rejected=int((~accepted).sum()),
+        judged_rows=len(x[judged]),
         roc_auc=roc_auc(verdicts.score[judged], anomalous[judged]),
         average_precision=average_precision(verdicts.score[judged], anomalous[judged]),
         alert_rate_clean=float((verdicts.p_value[clean] <= budget).mean()) if clean.any() else None,

@@ -11,6 +11,8 @@ from streamae.config import AlertingConfig, Config, DetectorConfig, RecordConfig
 from streamae.detector import Detector
 from streamae.errors import ConfigError
 from streamae.evaluate import average_precision, evaluate, judge, roc_auc
+from streamae.pipeline import Pipeline
+from streamae.types import NO_TIMESTAMP, RecordBatch, TopicPartition
 
 N, D, CLEAN_AFTER = 3000, 6, 600
 
@@ -128,6 +130,27 @@ def test_rows_are_scored_before_they_are_learnt() -> None:
     rest[:188] = x[512:]
     expected.append(detector.score(rest, 188).score[:188])
     np.testing.assert_array_equal(judge(x, config, "planted/0").score, np.concatenate(expected))
+
+
+def test_scores_are_the_daemons() -> None:
+    x, _ = planted(1000)
+    x[::7, 2] = np.nan
+    pipeline = Pipeline(Config(), TopicPartition("planted", 0), 0)
+    scores: list[np.ndarray] = []
+    for first in range(0, len(x), 90):
+        rows = x[first : first + 90].tolist()
+        batch = RecordBatch(
+            partition=pipeline.partition,
+            offsets=np.arange(first, first + len(rows)),
+            timestamps_ms=np.full(len(rows), NO_TIMESTAMP),
+            keys=[None] * len(rows),
+            values=[msgspec.json.encode(row) for row in rows],
+            headers=[()] * len(rows),
+            next_offset=first + len(rows),
+        )
+        scores += pipeline.process(batch).scores
+    verdicts = judge(x, Config(), "planted/0")
+    np.testing.assert_array_equal(np.concatenate(scores), verdicts.score)
 
 
 def test_later_rows_change_nothing() -> None:
