@@ -5,20 +5,30 @@ loads, checks and documents them, and the table in the README is generated from 
 are a working configuration of the embedded mode: files in, files out.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from streamae.hyperparameters import DetectorConfig
+from streamae.section import Section, about
 from streamae.values import Duration, Secret, Size
 
-
-def about(text: str, **limits: Any) -> Meta:
-    return Meta(description=text, **limits)
-
-
-class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A group of keys; unknown ones are an error."""
+__all__ = [
+    "AlertingConfig",
+    "CommitConfig",
+    "Config",
+    "DeadLetterConfig",
+    "DetectorConfig",
+    "HttpConfig",
+    "KafkaConfig",
+    "LogConfig",
+    "OutputConfig",
+    "RecordConfig",
+    "Section",
+    "SourceConfig",
+    "StateConfig",
+]
 
 
 class SourceConfig(Section, frozen=True):
@@ -70,84 +80,6 @@ class RecordConfig(Section, frozen=True):
     max_bytes: Annotated[Size, about("Longer values are rejected before they are parsed.")] = Size(
         1 << 20
     )
-
-
-class DetectorConfig(Section, frozen=True):
-    block_size: Annotated[
-        int,
-        about(
-            "Records learnt from together; scores use the model of the last block.", ge=16, le=4096
-        ),
-    ] = 256
-    seed: Annotated[int, about("Changes every random choice of the model.", ge=0)] = 0
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], about("`auto` uses the first CUDA device, else the CPU.")
-    ] = "auto"
-    threads: Annotated[
-        int,
-        about("Threads of one matrix product; more than one pays only on idle cores.", ge=1),
-    ] = 1
-    n_latents: Annotated[
-        int, about("Hidden units; more separate finer modes at a quadratic cost.", ge=1, le=8192)
-    ] = 192
-    activation: Annotated[
-        Literal["relu", "sigmoid"],
-        about("Code of the autoencoder; `sigmoid` is kept sparse by `sparsity_weight`."),
-    ] = "relu"
-    l1_weight: Annotated[
-        float, about("Weight of the mean latent in the loss of `relu`; thins the code.", ge=0)
-    ] = 0.0
-    sparsity_target: Annotated[
-        float, about("Mean activation `sigmoid` latents are drawn to (rho).", gt=0, lt=1)
-    ] = 0.1
-    sparsity_weight: Annotated[
-        float,
-        about("Weight of KL(rho || mean activation) in the loss of `sigmoid` (beta).", ge=0),
-    ] = 0.1
-    corruption_noise: Annotated[
-        float,
-        about("Noise the autoencoder has to undo, in standard deviations; 0.1 to 0.5.", ge=0),
-    ] = 0.3
-    corruption_masking: Annotated[
-        float,
-        about("Share of values hidden while learning, as missing ones are.", ge=0, lt=1),
-    ] = 0.0
-    learning_rate: Annotated[
-        float, about("Step of Adam on the encoder; the decoder is solved.", gt=0, le=1)
-    ] = 0.003
-    ridge: Annotated[
-        float, about("Added to the code's second moments before the decoder is solved.", gt=0)
-    ] = 0.001
-    covariance_ridge: Annotated[
-        float,
-        about("Variance below which a direction counts as noise, in feature variances.", gt=0),
-    ] = 0.003
-    autoencoder_memory: Annotated[
-        int, about("Records the autoencoder's sums look back over, of those it learns.", ge=4096)
-    ] = 8192
-    autoencoder_interval: Annotated[
-        int,
-        about("Blocks per block the autoencoder learns once its memory is filled.", ge=1),
-    ] = 4
-    residual_memory: Annotated[
-        int,
-        about("Records the covariance of residuals looks back over.", ge=1),
-    ] = 2048
-    memory: Annotated[
-        int,
-        about("Records the scaler, the covariance and the histograms look back over.", ge=1),
-    ] = 100_000
-    n_histograms: Annotated[
-        int, about("Histograms of single features that tell rare values.", ge=1, le=4096)
-    ] = 32
-    warmup_records: Annotated[
-        int,
-        about("Scores seen before anything is flagged; fewer make small p-values a guess.", ge=1),
-    ] = 1024
-    calibration_memory: Annotated[
-        int,
-        about("Records whose scores the p-values compare with; longer is steadier.", ge=1),
-    ] = 20_000
 
 
 class AlertingConfig(Section, frozen=True):

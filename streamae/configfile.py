@@ -64,6 +64,25 @@ def convert(value: Value, key: Key) -> Any:
     raise ValueError(f"expected {key.expected}{shown}{_did_you_mean(value, key.choices)}")
 
 
+def plain(value: Any) -> Any:
+    """Return a configuration value as JSON and YAML have it; a secret as `[redacted]`."""
+    if isinstance(value, Secret):
+        return "[redacted]"
+    if isinstance(value, Duration | Size):
+        return str(value)
+    return [plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def redact(config: Section) -> dict[str, Any]:
+    """Return the configuration as nested dicts that may be shown to anyone."""
+    names = [field.name for field in msgspec.structs.fields(config)]
+    values = {name: getattr(config, name) for name in names}
+    return {
+        name: redact(value) if isinstance(value, Section) else plain(value)
+        for name, value in values.items()
+    }
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")

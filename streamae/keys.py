@@ -18,8 +18,8 @@ _WORDS: Final[Mapping[type, str]] = {
     introspect.IntType: "a whole number",
     introspect.FloatType: "a number",
     introspect.DictType: "a mapping",
-    Duration: "a duration such as 500ms, 5s or 10m",
-    Size: "a size such as 64KiB or 1MiB",
+    Duration: "a duration such as 5s",
+    Size: "a size such as 64KiB",
     Secret: "text",
 }
 
@@ -146,6 +146,8 @@ def _in_words(info: introspect.Type) -> str:
 
 
 def _limits(info: introspect.IntType | introspect.FloatType) -> str:
+    if info.ge is not None and info.le is not None:
+        return f" from {info.ge} to {info.le}"
     signs = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
     limits = ((words, getattr(info, sign)) for sign, words in signs.items())
     words = " and ".join(f"{words} {limit}" for words, limit in limits if limit is not None)

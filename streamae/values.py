@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from msgspec import Struct
 
@@ -30,6 +30,7 @@ class Duration(float):
     """Seconds; written `500ms`, `5s`, `10m`, `2h`, `1d` or a plain number of seconds."""
 
     __slots__ = ()
+    units: ClassVar[Mapping[str, float]] = _SECONDS
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -54,6 +55,7 @@ class Size(int):
     """Bytes; written `64KiB`, `16MiB`, `1GB` or a plain number of bytes."""
 
     __slots__ = ()
+    units: ClassVar[Mapping[str, float]] = _BYTES
 
     @classmethod
     def parse(cls, value: object) -> Self:

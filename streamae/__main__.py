@@ -1,0 +1,7 @@
+"""`python -m streamae`."""
+
+import sys
+
+from streamae.cli import main
+
+sys.exit(main())

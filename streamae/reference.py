@@ -1,0 +1,96 @@
+"""What the keys say about themselves: JSON Schema, a Markdown table, a commented file."""
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+import yaml
+
+from streamae.configfile import plain
+from streamae.keys import Key, keys, sections
+from streamae.values import Duration, Size
+
+_HEADER: Final = """\
+# yaml-language-server: $schema=streamae.schema.json
+#
+# Every key with its default; a file needs only the keys it changes.
+#
+# A value may hold ${VAR} (an error when unset), ${VAR:default}, ${VAR:} (empty), and ${{VAR}} for
+# the literal text ${VAR}; within [] it needs quotes. The environment overrides the file:
+# STREAMAE_KAFKA__GROUP=x is kafka.group. `--set kafka.group=x` overrides both.
+# A list may also be written `a, b`, so that one variable can hold it.
+# Durations are 500ms, 5s, 10m, 2h, 1d or seconds; sizes are 64KiB, 16MiB, 1GB or bytes.
+"""
+_LINE_CHARS: Final = 100
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a configuration file, for editors."""
+    # A section all of whose keys are commented out is null in YAML.
+    objects: dict[str, dict[str, Any]] = {
+        path: {"type": ["object", "null"], "properties": {}, "additionalProperties": False}
+        for path in sections()
+    }
+    for path, key in keys().items():
+        section, _, name = path.rpartition(".")
+        objects[section]["properties"][name] = _key_schema(key)
+    for path, section_schema in objects.items():
+        parent, _, name = path.rpartition(".")
+        if path:
+            objects[parent]["properties"][name] = section_schema
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, "title": "streamae configuration"} | objects[""]
+
+
+def table() -> str:
+    """Return every key with its values, default and meaning as a Markdown table."""
+    rows = [("Key", "Takes", "Default", "Meaning"), ("---",) * 4]
+    rows += [
+        (f"`{key.path}`", key.expected, f"`{_inline(key)}`", key.about) for key in keys().values()
+    ]
+    escaped = ([cell.replace("|", r"\|") for cell in row] for row in rows)
+    return "".join(f"| {' | '.join(row)} |\n" for row in escaped)
+
+
+def template() -> str:
+    """Return a configuration file of all defaults, each key below its explanation."""
+    return _HEADER + "".join(f"{line}\n" for line in _template_lines())
+
+
+def _template_lines() -> Iterator[str]:
+    latest = ""
+    for path, key in keys().items():
+        section, _, name = path.rpartition(".")
+        yield ""
+        if section and section != latest:
+            yield f"{'  ' * section.count('.')}{section.rpartition('.')[2]}:"
+        latest = section
+        indent = "  " * path.count(".")
+        for sentence in (key.about, f"[{key.expected}]"):
+            yield from textwrap.wrap(
+                sentence, _LINE_CHARS, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# "
+            )
+        yield f"{indent}{name}: {_inline(key)}"
+
+
+def _key_schema(key: Key) -> dict[str, Any]:
+    of_type: dict[str, Any] = msgspec.json.schema(key.type, schema_hook=_value_schema)
+    about = {"description": of_type.pop("description"), "default": plain(key.default)}
+    # Every value may come from a variable, and a list may be one line of text.
+    text = {"type": "string"} if key.is_list else {"type": "string", "pattern": r"\$\{"}
+    return about | {"anyOf": [*of_type.pop("anyOf", [of_type] if of_type else []), text]}
+
+
+def _value_schema(of: type) -> dict[str, Any]:
+    if not issubclass(of, Duration | Size):  # A secret.
+        return {"type": "string", "writeOnly": True}
+    units = "|".join(of.units)
+    number = {"type": "integer" if issubclass(of, Size) else "number", "minimum": 0}
+    return {"anyOf": [number, {"type": "string", "pattern": rf"^\d+(\.\d+)?\s*({units})$"}]}
+
+
+def _inline(key: Key) -> str:
+    """Return the default as one line of YAML."""
+    dumped = yaml.safe_dump(plain(key.default), default_flow_style=True, width=10_000)
+    return dumped.removesuffix("\n...\n").strip()
