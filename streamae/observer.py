@@ -49,25 +49,18 @@ class Observer:
         for reason, n in done.rejects.items():
             metrics.invalid(partition, reason, n)
         if done.scores:
-            metrics.scored(partition, np.concatenate(done.scores), done.latest_ms)
+            self._scored(partition, done, pipeline)
         metrics.judged(partition, done.n_judged, done.n_flagged)
-        self.state(pipeline, done)
+        self.learned(pipeline, done)
         self._alerted(partition, done)
 
-    def state(self, pipeline: Pipeline, done: Processed) -> None:
-        """Take note of where a pipeline's detector has got to."""
-        online, partition = pipeline.online, pipeline.partition
-        if online is None:
+    def learned(self, pipeline: Pipeline, done: Processed) -> None:
+        """Take note of the blocks a pipeline learnt from, also when it did so again."""
+        if pipeline.online is None:
             return
-        detector = online.detector
+        detector, partition = pipeline.online.detector, pipeline.partition
         for learned in done.learned:
-            self.metrics.learned(
-                partition,
-                online.n_learnt,
-                learned.loss,
-                learned.n_suspects,
-                learned.n_dead_latents,
-            )
+            self.metrics.learned(partition, pipeline.online.n_learnt, learned)
         if done.learned:
             self.metrics.warmup(partition, detector.warmup_progress)
             share = pipeline.alert_share
@@ -124,12 +117,22 @@ class Observer:
         """Take note of partitions this process no longer owns."""
         gone = list(partitions)
         self.metrics.removed(gone, event)
+        self.status.removed(gone)
         if gone:
             log.info("partitions let go", why=event, partitions=[str(tp) for tp in gone])
 
+    def _scored(self, partition: TopicPartition, done: Processed, pipeline: Pipeline) -> None:
+        scores = np.concatenate(done.scores)
+        self.metrics.scored(partition, scores, int(done.timestamps_ms.max()))
+        share = pipeline.alert_share
+        threshold = float("nan")
+        if share and pipeline.online is not None:
+            threshold = pipeline.online.detector.threshold(share)
+        self.status.scored(partition, done.first_ordinal, scores, done.timestamps_ms, threshold)
+
     def _alerted(self, partition: TopicPartition, done: Processed) -> None:
+        self.status.alerted(done.alerts)
         for alert in done.alerts:
-            self.status.alert(alert)
             if isinstance(alert, Alert):
                 self.metrics.alerts(partition, alert.severity)
                 log.info(

@@ -23,7 +23,7 @@ class Scored(NamedTuple):
     @property
     def last_ordinal(self) -> int:
         """Ordinal of the last new record."""
-        return self.first_ordinal + self.slots.stop - 1
+        return self.first_ordinal + int(self.slots.stop) - 1
 
 
 class OnlineDetector:

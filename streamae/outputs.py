@@ -71,7 +71,7 @@ def score_block(partition: TopicPartition, block: Block, scored: Scored, share: 
 
 def dead_letter(batch: RecordBatch, reject: Reject) -> Output:
     """Return the rejected record as it came, with headers that say where from and why."""
-    row = reject.row
+    row = reject.index
     topic, number = batch.partition
     timestamp_ms = int(batch.timestamps_ms[row])
     why = {

@@ -24,7 +24,7 @@ from streamae.limits import RejectCounts, RejectLimit
 from streamae.metrics import Stage
 from streamae.online import OnlineDetector, Scored
 from streamae.records import Alert, Attribution, Recovered
-from streamae.types import Bools, Floats, Output, RecordBatch, TopicPartition
+from streamae.types import Bools, Floats, Longs, Output, RecordBatch, TopicPartition
 from streamae.values import parse_budget
 
 StageTimer = Callable[[Stage], AbstractContextManager[None]]
@@ -50,8 +50,10 @@ class Processed:
     n_judged: int = 0
     """Records compared with a threshold, none during warm-up."""
     n_flagged: int = 0
-    latest_ms: int = -1
-    """Latest event time of a valid record."""
+    first_ordinal: int = 0
+    """Ordinal of the first valid record."""
+    timestamps_ms: Longs = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    """Event times of the valid records."""
     stop: str | None = None
     """Why the daemon has to stop behind this batch."""
 
@@ -176,8 +178,8 @@ class Pipeline:
             )
         done.n_records = len(batch)
         done.n_bytes = sum(map(len, filter(None, batch.values)))
-        if len(decoded.rows):
-            done.latest_ms = int(decoded.timestamps_ms.max())
+        done.timestamps_ms = decoded.timestamps_ms
+        done.first_ordinal = self.boundary.ordinal + (self.online.block.n if self.online else 0)
         return batch, decoded
 
     def _pieces(

@@ -50,7 +50,7 @@ def encode(header: Header, arrays: Arrays) -> bytes:
     """Return the snapshot as bytes; the header's checksum is filled in."""
     header = msgspec.structs.replace(header, checksum=_checksum(header, arrays))
     metadata = {_METADATA_KEY: msgspec.json.encode(header).decode()}
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     return save(contiguous, metadata=metadata)
 
 
@@ -114,5 +114,5 @@ def _checksum(header: Header, arrays: Arrays) -> str:
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(f"{name}:{array.dtype.str}:{array.shape}:".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(array.tobytes())
     return digest.hexdigest()

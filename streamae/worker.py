@@ -144,9 +144,11 @@ class Worker:
         self._drop(list(partitions), "lost")
 
     @property
-    def ready(self) -> bool:
-        """Whether partitions are assigned and none is still being restored."""
-        return bool(self._lanes) and not any(lane.restoring for lane in self._lanes.values())
+    def unready(self) -> list[str]:
+        """Why records cannot be processed now; empty when they can."""
+        lanes = dict(self._lanes)
+        restoring = [f"{tp} is being restored" for tp, lane in lanes.items() if lane.restoring]
+        return restoring if lanes else ["no partition assigned"]
 
     def _restore(self, partition: TopicPartition) -> Lane:
         stage = self._observer.metrics.stage
@@ -177,7 +179,7 @@ class Worker:
         head = batch.head(again)
         done = lane.pipeline.process(head, enforce_limit=False)
         self._observer.relearned(batch.partition, again)
-        self._observer.state(lane.pipeline, done)
+        self._observer.learned(lane.pipeline, done)
         return batch.tail(again)
 
     def _drop(self, partitions: list[TopicPartition], event: Rebalance) -> None:

@@ -1,0 +1,129 @@
+"""The composition root: from a configuration to a running daemon and back."""
+
+import hashlib
+import platform
+import threading
+import time
+from contextlib import ExitStack
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from streamae import __version__, detector, http
+from streamae.config import Config
+from streamae.configfile import redact
+from streamae.decode import Reason
+from streamae.host import HostSource
+from streamae.local import DirectoryStore, FileSink, FileSource
+from streamae.log import Logger
+from streamae.metrics import Metrics, Status
+from streamae.observer import Observer
+from streamae.types import Sink, Source
+from streamae.watchdog import Watchdog
+from streamae.worker import Worker
+
+log = Logger(__name__)
+
+
+class App:
+    """One daemon. `run` blocks; `stop` may be called from a signal handler or another thread."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.registry = CollectorRegistry()
+        metrics = Metrics(self.registry, reasons=[reason.value for reason in Reason])
+        self._status = Status(metrics)
+        self._watchdog = Watchdog(config.watchdog_timeout)
+        self._observer = Observer(metrics, self._status, self._watchdog, time.time)
+        self._stopped = threading.Event()
+        self._worker: Worker | None = None
+        self.server = http.Server(config.http, self.registry, self._views())
+
+    def run(self) -> None:
+        """Start everything, work until the source ends or `stop` is called, release everything.
+
+        Raise a `StreamaeError` for everything that ends the work otherwise.
+        """
+        config = self.config
+        detector.set_threads(config.detector.threads)
+        with ExitStack() as cleanups:
+            if config.http.enabled:
+                self.server.start()
+                cleanups.callback(self.server.stop)
+            self._watchdog.start()
+            cleanups.callback(self._watchdog.stop)
+            source, sink = connect(config, cleanups)
+            self._worker = Worker(config, source, sink, self._observer, time.monotonic)
+            log.info("started", name=config.name, version=__version__, source=config.source.kind)
+            self._worker.run(self._stopped)
+        log.info("stopped", **self.summary())
+
+    def stop(self) -> None:
+        """Finish the records in hand, commit, and let `run` return."""
+        self._stopped.set()
+
+    def status(self) -> dict[str, Any]:
+        """Return what /status shows."""
+        return self._status.document()
+
+    @property
+    def address(self) -> str:
+        """Where the status page is while `run` runs."""
+        return self.server.url
+
+    def summary(self) -> dict[str, Any]:
+        """Return the totals of this run."""
+        document = self.status()
+        return {key: document[key] for key in ("records", "invalid", "flagged", "alerts")}
+
+    def _views(self) -> http.Views:
+        return http.Views(
+            status=self.status,
+            alive=self._watchdog.alive,
+            unready=self._unready,
+            version=version(),
+            config=redact(self.config),
+        )
+
+    def _unready(self) -> list[str]:
+        if self._worker is None:
+            return ["not connected"]
+        return self._worker.unready
+
+
+def build(config: Config, *, progress: bool = False) -> App:
+    """Return the daemon that `config` describes; nothing is opened yet."""
+    return App(config)
+
+
+def connect(config: Config, cleanups: ExitStack) -> tuple[Source, Sink]:
+    """Open the source and the sink; closing them is pushed on `cleanups`."""
+    if config.source.kind == "kafka":
+        from streamae import kafka  # noqa: PLC0415 - the embedded mode needs no Kafka client.
+
+        source, sink = kafka.connect(config)
+    else:
+        state = Path(config.state.directory)
+        sink = FileSink(config.output, state, DirectoryStore(state, config.state.keep))
+        cleanups.callback(sink.close)
+        host = config.source.kind == "host"
+        source = HostSource(config.source) if host else FileSource(config.source)
+        cleanups.callback(source.close)
+    return source, sink
+
+
+def version() -> dict[str, Any]:
+    """Return what runs, for /version."""
+    return {
+        "streamae": __version__,
+        "python": platform.python_version(),
+        "torch": metadata.version("torch"),
+    }
+
+
+def config_hash(config: Config) -> str:
+    """Return a short digest that tells configurations apart; secrets do not enter it."""
+    return hashlib.blake2b(msgspec.json.encode(redact(config)), digest_size=6).hexdigest()

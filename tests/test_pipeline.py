@@ -1,0 +1,137 @@
+import msgspec
+import numpy as np
+import pytest
+
+from streamae import snapshot
+from streamae.config import Config, DeadLetterConfig
+from streamae.local import MemoryLog
+from streamae.pipeline import Pipeline
+from streamae.types import Output
+from tests.streams import PARTITION, config, keys, timestamps, values
+
+N = 1500
+
+
+@pytest.fixture(scope="module")
+def log() -> MemoryLog:
+    return MemoryLog(values(N, bad_share=0.02), keys(N), timestamps(N))
+
+
+def run(pipeline: Pipeline, log: MemoryLog, size: int, end: int = N) -> list[Output]:
+    outputs: list[Output] = []
+    while pipeline.position < end:
+        limit = min(size, end - pipeline.position)
+        outputs += pipeline.process(log.read(PARTITION, pipeline.position, limit)).outputs
+    return outputs
+
+
+def channel(outputs: list[Output], name: str) -> list[Output]:
+    return [output for output in outputs if output.channel == name]
+
+
+@pytest.mark.parametrize("scores_per", ["record", "block"])
+@pytest.mark.parametrize("budget", [0.01, "1000 per day"])
+@pytest.mark.parametrize("size", [1, 7, 256])
+def test_outputs_and_state_do_not_depend_on_batching(
+    log: MemoryLog, size: int, budget: float | str, scores_per: str
+) -> None:
+    settings = config(budget, scores_per=scores_per)
+    whole, pieces = (Pipeline(settings, PARTITION, 0) for _ in range(2))
+    expected, found = run(whole, log, N), run(pieces, log, size)
+    for name in ("scores", "alerts", "dead_letters"):
+        assert channel(found, name) == channel(expected, name)
+    assert channel(expected, "alerts")
+    assert channel(expected, "dead_letters")
+    assert pieces.snapshot() == whole.snapshot()
+
+
+@pytest.mark.parametrize("stop", [1, 63, 64, 65, 700, 1000])
+def test_restored_pipeline_continues_as_if_nothing_had_happened(log: MemoryLog, stop: int) -> None:
+    settings = config()
+    undisturbed = Pipeline(settings, PARTITION, 0)
+    expected = run(undisturbed, log, 256)
+    first = Pipeline(settings, PARTITION, 0)
+    before = run(first, log, 100, end=stop)
+    second = Pipeline.restored(settings, PARTITION, first.snapshot())
+    run(second, log, 50, end=stop)
+    after = run(second, log, 33)
+    for name in ("scores", "alerts", "dead_letters"):
+        assert channel(before + after, name) == channel(expected, name)
+    assert second.snapshot() == undisturbed.snapshot()
+
+
+def test_rejects_do_not_change_the_scores_of_the_others() -> None:
+    good = values(600)
+    rng = np.random.default_rng(3)
+    mixed: list[bytes | None] = []
+    for value in good:
+        mixed += [b"{broken"] * int(rng.integers(3))
+        mixed.append(value)
+    settings = config()
+    scores = []
+    for records in (good, mixed):
+        log = MemoryLog(records, keys(len(records), 1), timestamps(len(records)))
+        outputs = run(Pipeline(settings, PARTITION, 0), log, 97, end=len(records))
+        scores.append([msgspec.json.decode(o.value)["score"] for o in channel(outputs, "scores")])
+    assert scores[0] == scores[1]
+
+
+def test_rejects_beyond_the_limit_end_the_batch_behind_the_last_dead_letter() -> None:
+    settings = replace_limit(max_consecutive=3)
+    log = MemoryLog([*values(10), *[b"?"] * 10, *values(10)])
+    pipeline = Pipeline(settings, PARTITION, 0)
+    done = pipeline.process(log.read(PARTITION, 0, 30))
+    assert done.stop is not None
+    assert "max_consecutive" in done.stop
+    assert pipeline.position == 13
+    assert len(channel(done.outputs, "dead_letters")) == 3
+    assert pipeline.process(log.read(PARTITION, 13, 1)).stop is not None
+
+
+def test_snapshot_of_another_configuration_is_refused(log: MemoryLog) -> None:
+    first = Pipeline(config(), PARTITION, 0)
+    run(first, log, 256)
+    with pytest.raises(snapshot.SnapshotError, match=r"detector\.block_size is 32 and was 64"):
+        Pipeline.restored(config(block_size=32), PARTITION, first.snapshot())
+
+
+def test_alert_names_what_deviates(log: MemoryLog) -> None:
+    outputs = run(Pipeline(config(), PARTITION, 0), log, 256)
+    alerts = [msgspec.json.decode(o.value) for o in channel(outputs, "alerts")]
+    opened = [alert for alert in alerts if alert["type"] == "anomaly"]
+    ended = {alert["episode_id"] for alert in alerts if alert["type"] == "recovered"}
+    assert ended
+    assert ended <= {alert["episode_id"] for alert in opened}
+    for alert in opened:
+        assert alert["p_value"] <= 0.01
+        assert alert["score"] >= alert["threshold"]
+        shares = [part["share"] for part in alert["attribution"]]
+        assert shares == sorted(shares, reverse=True)
+        assert 0 < sum(shares) <= 1.00001
+
+
+def test_dead_letter_keeps_the_record_and_says_where_and_why() -> None:
+    log = MemoryLog([b"{\xff"], [b"key"], [5])
+    done = Pipeline(config(), PARTITION, 0).process(log.read(PARTITION, 0, 1))
+    (letter,) = done.outputs
+    headers = dict(letter.headers)
+    assert (letter.key, letter.value, letter.timestamp_ms) == (b"key", b"{\xff", 5)
+    assert headers["__streamae.errors.topic"] == b"vectors"
+    assert headers["__streamae.errors.offset"] == b"0"
+    assert headers["__streamae.errors.reason"]
+    assert sum(done.rejects.values()) == 1
+
+
+def test_skipping_empties_the_block_and_keeps_the_model(log: MemoryLog) -> None:
+    pipeline = Pipeline(config(), PARTITION, 0)
+    run(pipeline, log, 100, end=1000)
+    ordinal = pipeline.boundary.ordinal
+    pipeline.skip_to(1200)
+    assert (pipeline.position, pipeline.boundary.offset) == (1200, 1200)
+    assert pipeline.boundary.ordinal == ordinal
+    assert channel(run(pipeline, log, 100), "scores")
+
+
+def replace_limit(max_consecutive: int) -> Config:
+    limit = DeadLetterConfig(max_consecutive=max_consecutive)
+    return msgspec.structs.replace(config(), dead_letters=limit)
