@@ -28,7 +28,7 @@ CACHE = Path(__file__).parents[2] / ".cache" / "kafka-4.3.1"
 START_TIMEOUT_S = 60
 CLUSTER_ID = "c3RyZWFtYWUtdGVzdHMtMQ"  # 22 characters, as the format tool wants it.
 
-# A killed broker is let in again after its session (default 9 s), and a dead client's transaction is
+# A killed broker is let in again after its session (default 9 s), and a dead transaction is
 # looked for every 500 ms instead of 10 s: waiting proves nothing.
 COMMON = """
 process.roles=broker,controller

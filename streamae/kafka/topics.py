@@ -1,0 +1,150 @@
+"""The topics a configuration needs: which are there, may be used, and can be made."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from kafka import KafkaAdminClient
+from kafka.errors import (
+    KafkaError,
+    NoError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+
+from streamae.config import Config
+from streamae.errors import AuthenticationError, ConfigError
+from streamae.kafka import settings
+from streamae.kafka.faults import connect, translated
+
+EVER_MS = str(2**63 - 1)
+
+OUTPUT_CONFIGS = {
+    # Event times are those of the input, however wrong its clocks are; brokers refuse what is more
+    # than an hour ahead, and a refused dead letter would stop the daemon.
+    "message.timestamp.after.max.ms": EVER_MS,
+}
+
+DEAD_LETTER_CONFIGS = {
+    **OUTPUT_CONFIGS,
+    # A rejected record of the largest size that brokers accept by default, 1,048,588 bytes, comes
+    # with headers of its own.
+    "max.message.bytes": str(2 << 20),
+}
+
+STATE_CONFIGS = {
+    "cleanup.policy": "compact",
+    # Only closed segments are compacted: small ones keep the topic small.
+    "segment.bytes": str(64 << 20),
+    # A snapshot may be replaced while another worker reads it to take the partition over.
+    "min.compaction.lag.ms": str(10 * 60 * 1000),
+}
+
+
+class RequiredTopic(NamedTuple):
+    """A topic and what streamae does with it."""
+
+    name: str
+    purpose: str
+    operations: frozenset[str]
+    """ACL operations, as Kafka names them."""
+    configs: Mapping[str, str]
+    """Settings it is made with."""
+    is_input: bool = False
+    """Inputs are somebody else's: never made; the others get as many partitions as they have."""
+
+
+class TopicState(NamedTuple):
+    """What the brokers say about a topic."""
+
+    partitions: int
+    """0 when there is no such topic."""
+    operations: frozenset[str] | None
+    """What this user may do; None where the brokers do not say."""
+
+
+def required_topics(config: Config) -> list[RequiredTopic]:
+    """Return the topics the configuration names, inputs first."""
+    write = frozenset({"WRITE"})
+    needed = [
+        RequiredTopic(name, "input", frozenset({"READ"}), {}, is_input=True)
+        for name in config.source.topics
+    ]
+    needed.append(RequiredTopic(config.output.alerts, "alerts", write, OUTPUT_CONFIGS))
+    if config.output.scores is not None:
+        needed.append(RequiredTopic(config.output.scores, "scores", write, OUTPUT_CONFIGS))
+    rejected = config.output.dead_letters
+    needed.append(RequiredTopic(rejected, "dead letters", write, DEAD_LETTER_CONFIGS))
+    if config.state_store == "topic":
+        both = frozenset({"READ", "WRITE"})
+        needed.append(RequiredTopic(config.state.topic, "state", both, STATE_CONFIGS))
+    return needed
+
+
+def existing_topics(config: Config) -> dict[str, TopicState]:
+    """Ask the brokers about the required topics; raise `AuthenticationError` where they refuse."""
+    with _admin(config) as admin:
+        return _described(admin, config)
+
+
+def check_topics(config: Config) -> None:
+    """Raise `ConfigError` or `AuthenticationError` for what would fail later."""
+    found = existing_topics(config)
+    for topic in required_topics(config):
+        state = found[topic.name]
+        if state.partitions == 0:
+            remedy = "create it" if topic.is_input else "`streamae topics --create` makes it"
+            raise ConfigError(f"there is no topic {topic.name} ({topic.purpose}): {remedy}")
+        missing = topic.operations - (state.operations or topic.operations)
+        if missing:
+            names = " and ".join(sorted(missing))
+            raise AuthenticationError(f"{topic.name} ({topic.purpose}): the ACL {names} is missing")
+
+
+def create_topics(config: Config) -> list[str]:
+    """Make the missing topics but the inputs; return their names."""
+    with _admin(config) as admin:
+        found = _described(admin, config)
+        needed = required_topics(config)
+        absent = [one.name for one in needed if one.is_input and found[one.name].partitions == 0]
+        if absent:
+            raise ConfigError(f"there is no input topic {', '.join(absent)}: create it first")
+        partitions = max(found[one.name].partitions for one in needed if one.is_input)
+        wanted = {
+            one.name: {"num_partitions": partitions, "configs": dict(one.configs)}
+            for one in needed
+            if found[one.name].partitions == 0
+        }
+        if wanted:
+            admin.create_topics(wanted, wait_for_metadata=True)
+        return list(wanted)
+
+
+@contextmanager
+def _admin(config: Config) -> Iterator[Any]:
+    admin = connect(KafkaAdminClient, settings.connection(config), config)
+    try:
+        yield admin
+    except KafkaError as error:
+        raise translated(error, "asking for topics") from error
+    finally:
+        admin.close()
+
+
+def _described(admin: Any, config: Config) -> dict[str, TopicState]:
+    names = [topic.name for topic in required_topics(config)]
+    return {topic["name"]: _state(topic) for topic in admin.describe_topics(names)}
+
+
+def _state(topic: Mapping[str, Any]) -> TopicState:
+    error = for_code(topic["error_code"])
+    if error is TopicAuthorizationFailedError:
+        raise TopicAuthorizationFailedError({topic["name"]})
+    if error not in (NoError, UnknownTopicOrPartitionError):
+        raise error(topic["name"])
+    operations = topic["authorized_operations"]
+    return TopicState(
+        partitions=len(topic["partitions"]),
+        operations=frozenset(operations) if operations else None,
+    )

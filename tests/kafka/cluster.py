@@ -1,0 +1,101 @@
+"""What a test does to topics from outside, with plain kafka-python clients."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+
+
+class Cluster:
+    """A client of a running broker: makes topics, writes and reads them."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+        self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+
+    def create(self, *topics: str, partitions: int = 1, compact: bool = False) -> None:
+        configs = {"cleanup.policy": "compact"} if compact else {}
+        self.admin.create_topics(
+            {
+                topic: {
+                    "num_partitions": partitions,
+                    "replication_factor": 1,
+                    "configs": configs,
+                }
+                for topic in topics
+            },
+            wait_for_metadata=True,
+        )
+
+    def write(self, topic: str, values: Sequence[bytes | None], partition: int = 0) -> None:
+        """Append records with keys 0, 1, ... and event times 1000, 1001, ..."""
+        producer = KafkaProducer(bootstrap_servers=self.bootstrap, linger_ms=5)
+        for number, value in enumerate(values):
+            producer.send(
+                topic,
+                value,
+                str(number).encode(),
+                partition=partition,
+                timestamp_ms=1000 + number,
+            )
+        producer.flush()
+        producer.close()
+
+    def write_transaction(self, topic: str, values: Sequence[bytes], *, commit: bool) -> None:
+        """Append records and the control record of a commit or an abort."""
+        producer = KafkaProducer(
+            bootstrap_servers=self.bootstrap,
+            transactional_id=f"writer-{topic}",
+            retry_backoff_ms=5,
+        )
+        producer.init_transactions()
+        producer.begin_transaction()
+        for value in values:
+            producer.send(topic, value, b"k", partition=0)
+        producer.flush()
+        if commit:
+            producer.commit_transaction()
+        else:
+            producer.abort_transaction()
+        producer.close()
+
+    def read(self, topic: str, isolation: str = "read_committed") -> list[Any]:
+        """Return the records of all partitions up to the present end, partition by partition."""
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            isolation_level=isolation,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=16 << 20,
+        )
+        partitions = [TopicPartition(topic, one) for one in consumer.partitions_for_topic(topic)]
+        ends = consumer.end_offsets(partitions)
+        consumer.assign(partitions)
+        consumer.seek_to_beginning()
+        records: list[Any] = []
+        while any(consumer.position(one) < end for one, end in ends.items()):
+            for polled in consumer.poll(200).values():
+                records += polled
+        consumer.close()
+        return sorted(records, key=lambda record: (record.partition, record.offset))
+
+    def values(self, topic: str, isolation: str = "read_committed") -> list[bytes]:
+        return [record.value for record in self.read(topic, isolation)]
+
+    def close(self) -> None:
+        self.admin.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    """Wait for a condition; fail the test when it does not come true."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.01)
