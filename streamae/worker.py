@@ -1,5 +1,6 @@
 """The loop: poll, process, commit; and what happens when partitions come and go."""
 
+import math
 import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -30,7 +31,9 @@ class Lane:
     """Due with the next commit, or refused with the last."""
     snapshot_offset: int | None = None
     """Boundary of the last snapshot; None before the first."""
-    snapshot_at: float = 0.0
+    snapshot_at: float = -math.inf
+    """When it was taken; a restored partition's next one is due at once, so that a process that
+    dies again and again does not learn more and more again."""
 
     @property
     def restoring(self) -> bool:
@@ -164,12 +167,7 @@ class Worker:
             self._observer.input_gone(partition, boundary, position)
             pipeline.skip_to(position)
         self._observer.restored(pipeline, committed.offset)
-        return Lane(
-            pipeline,
-            max(committed.offset, position),
-            snapshot_offset=boundary,
-            snapshot_at=self._clock(),
-        )
+        return Lane(pipeline, max(committed.offset, position), snapshot_offset=boundary)
 
     def _relearn(self, lane: Lane, batch: RecordBatch) -> RecordBatch:
         """Learn again from records whose outputs are out already; return the others."""
