@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     verb: Callable[[argparse.Namespace], int] = arguments.verb
     try:
-        return verb(arguments)
+        exit_code = verb(arguments)
+        sys.stdout.flush()
     except StreamaeError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception:
         logging.getLogger("streamae").exception("unexpected error")
         return StreamaeError.exit_code
+    return exit_code
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -111,8 +113,13 @@ def _topics(arguments: argparse.Namespace) -> int:
         raise ConfigError("source.kind: only `kafka` has topics")
     from streamae import kafka
 
-    for topic in (kafka.create_topics if arguments.create else kafka.required_topics)(config):
-        print(topic)
+    if arguments.create:
+        for name in kafka.create_topics(config):
+            print(f"{name}: created")
+        return 0
+    for topic in kafka.required_topics(config):
+        settings = "".join(f" {name}={value}" for name, value in topic.configs.items())
+        print(f"{topic.name}: {topic.purpose}{settings and ';'}{settings}")
     return 0
 
 
