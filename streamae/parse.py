@@ -151,7 +151,10 @@ def row_of(values: Mapping[str, object] | Sequence[object], features: Sequence[s
         raise RejectedError(
             Reason.WRONG_LENGTH, f"{len(values)} values for {len(features)} features"
         )
-    row = [_number(cell, name) for cell, name in zip(cells, features, strict=True)]
+    row = [
+        cell if type(cell) is float else _number(cell, name)
+        for cell, name in zip(cells, features, strict=True)
+    ]
     with np.errstate(over="ignore"):
         beyond = np.isinf(np.array(row, np.float32))
     if beyond.any():
@@ -271,7 +274,7 @@ def _depth(text: str) -> int:
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is float or type(value) is int
 
 
 def _number(value: object, name: str) -> float:

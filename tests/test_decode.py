@@ -8,29 +8,20 @@ import pytest
 from streamae.config import RecordConfig
 from streamae.decode import Decoded, Decoder, Reason
 from streamae.errors import SnapshotError
-from streamae.readers import undecided
-from streamae.types import RecordBatch, TopicPartition
-
-NAMES = ("a", "b", "c")
-NAN = math.nan
-
-
-def batch_of(values, headers=None, columns=None, keys=None):
-    n = len(values)
-    return RecordBatch(
-        partition=TopicPartition("input", 0),
-        offsets=np.arange(n, dtype=np.int64),
-        timestamps_ms=np.arange(n, dtype=np.int64) + 1000,
-        keys=keys or [b"own"] * n,
-        values=values,
-        headers=headers or [()] * n,
-        next_offset=n,
-        columns=columns,
-    )
-
-
-def content_type(name):
-    return (("Content-Type", name.encode()),)
+from tests.record_values import (
+    CSV_REJECTS,
+    JSON_REJECTS,
+    KEYED,
+    NAMES,
+    NAN,
+    ODD_BUT_VALID,
+    ONLY_B,
+    SAME_ROW,
+    TIMESTAMPS,
+    batch_of,
+    content_type,
+    mixed_stream,
+)
 
 
 def decode(values, columns=None, headers=None, **config) -> Decoded:
@@ -42,25 +33,7 @@ def reasons(decoded):
     return [(reject.index, reject.reason) for reject in decoded.rejects]
 
 
-@pytest.mark.parametrize(
-    ("value", "config", "columns"),
-    [
-        (b'{"a":1,"b":-2.5,"c":3e2}', {}, None),
-        (b' {"c":300,"x":{"y":[1]},"b":-2.5,"a":1,"d":"text"}\n', {}, None),
-        (b'{"features":{"c":300,"b":-2.5,"a":1},"a":7}', {}, None),
-        (b'{"\\u0066eatures":{"c":300,"b":-2.5,"\\u0061":1},"a":7}', {}, None),
-        (b'{"a":7,"features":[1,-2.5,300]}', {}, None),
-        (b'{"features":null,"a":1,"b":-2.5,"c":300,"tags":[]}', {}, None),
-        (b'{"features":"no","a":1,"b":-2.5,"c":300}', {}, None),
-        (b"[1,-2.5,300]", {}, None),
-        (b"\n[1, -2.5, 3e2]", {}, None),
-        (struct.pack("<3f", 1, -2.5, 300), {"format": "float32"}, None),
-        (b"1,-2.5,300", {"format": "csv"}, None),
-        (b'"1",-2.5,300\r\n', {"format": "csv"}, None),
-        (b"300,a_b,-2.5,1", {}, ("c", "host", "b", "a")),
-        (b'300,"x,""y""\n",-2.5,1', {}, ("c", "host", "b", "a")),
-    ],
-)
+@pytest.mark.parametrize(("value", "config", "columns"), SAME_ROW)
 def test_every_format_gives_the_same_row(value, config, columns):
     decoded = decode([value], columns, **config)
     assert decoded.rejects == []
@@ -71,66 +44,10 @@ def test_every_format_gives_the_same_row(value, config, columns):
     assert decoded.timestamps_ms.tolist() == [1000]
 
 
-@pytest.mark.parametrize(
-    ("value", "config", "columns"),
-    [
-        (b'{"b":2}', {}, None),
-        (b'{"a":null,"b":2,"c":null}', {}, None),
-        (b'{"a":NaN,"b":2}', {}, None),
-        (b'{"features":{"b":2,"c":NaN}}', {}, None),
-        (b'{"features":[null,2,null]}', {}, None),
-        (b"[NaN,2,null]", {}, None),
-        (struct.pack("<3f", NAN, 2, NAN), {"format": "float32"}, None),
-        (b",2,", {"format": "csv"}, None),
-        (b"nan,2,  ", {"format": "csv"}, None),
-        (b"2,x", {}, ("b", "host")),
-    ],
-)
+@pytest.mark.parametrize(("value", "config", "columns"), ONLY_B)
 def test_missing_values_are_nan(value, config, columns):
     decoded = decode([value], columns, **config)
     np.testing.assert_array_equal(decoded.x, np.array([[NAN, 2, NAN]], np.float32))
-
-
-JSON_REJECTS = [
-    (None, Reason.EMPTY),
-    (b"", Reason.EMPTY),
-    (b"  ", Reason.INVALID_JSON),
-    (b'{"a":1', Reason.INVALID_JSON),
-    (b'{"a":1}{"a":2}', Reason.INVALID_JSON),
-    (b'{"a":01}', Reason.INVALID_JSON),
-    (b'{"a":1,}', Reason.INVALID_JSON),
-    (b'\xef\xbb\xbf{"a":1}', Reason.INVALID_JSON),
-    (b'{"a":1,"x":"\\q"}', Reason.INVALID_JSON),
-    (b'{"a":1,"x":"\x01"}', Reason.INVALID_JSON),
-    (b"[" * 100_000, Reason.INVALID_JSON),
-    (b'{"a":1,"x":' + b"[" * 101 + b"]" * 101 + b"}", Reason.INVALID_JSON),
-    (b'{"a":1,"\xff":1}', Reason.NOT_UTF8),
-    (b'{"a":1,"x":"\xc3"}', Reason.NOT_UTF8),
-    (b"null", Reason.WRONG_TYPE),
-    (b"5", Reason.WRONG_TYPE),
-    (b'"a"', Reason.WRONG_TYPE),
-    (b'{"a":"1"}', Reason.WRONG_TYPE),
-    (b'{"a":true}', Reason.WRONG_TYPE),
-    (b'{"a":{"v":1}}', Reason.WRONG_TYPE),
-    (b'{"a":[1]}', Reason.WRONG_TYPE),
-    (b'["1",2,3]', Reason.WRONG_TYPE),
-    (b'{"features":{"a":"1"}}', Reason.WRONG_TYPE),
-    (b"[1,2]", Reason.WRONG_LENGTH),
-    (b"[1,2,3,4]", Reason.WRONG_LENGTH),
-    (b"[]", Reason.WRONG_LENGTH),
-    (b'{"features":[1,2]}', Reason.WRONG_LENGTH),
-    (b"{}", Reason.NO_FEATURES),
-    (b'{"x":1}', Reason.NO_FEATURES),
-    (b'{"features":{},"a":1}', Reason.NO_FEATURES),
-    (b'{"a":null,"b":NaN}', Reason.NO_FEATURES),
-    (b"[null,null,null]", Reason.NO_FEATURES),
-    (b'{"a":1e999}', Reason.OUT_OF_RANGE),
-    (b'{"a":Infinity}', Reason.OUT_OF_RANGE),
-    (b'{"a":-Infinity}', Reason.OUT_OF_RANGE),
-    (b'{"a":3.5e38,"b":1}', Reason.OUT_OF_RANGE),
-    (b'{"a":' + b"9" * 100_000 + b"}", Reason.OUT_OF_RANGE),
-    (b"[1,2,-1e39]", Reason.OUT_OF_RANGE),
-]
 
 
 @pytest.mark.parametrize(("value", "reason"), JSON_REJECTS)
@@ -141,49 +58,22 @@ def test_json_reasons(value, reason):
     assert 0 < len(decoded.rejects[0].detail) <= 200
 
 
-@pytest.mark.parametrize(
-    ("value", "config", "columns", "reason"),
-    [
-        (b"1,2", {}, None, Reason.WRONG_LENGTH),
-        (b"1,2,3,4", {}, None, Reason.WRONG_LENGTH),
-        (b"1,2,x", {}, None, Reason.WRONG_TYPE),
-        (b"1,2,1_0", {}, None, Reason.WRONG_TYPE),
-        ("1,2,٣".encode(), {}, None, Reason.WRONG_TYPE),
-        (b"1,2,inf", {}, None, Reason.OUT_OF_RANGE),
-        (b"1,2,1e39", {}, None, Reason.OUT_OF_RANGE),
-        (b'1,2,"3', {}, None, Reason.INVALID_CSV),
-        (b"1,2,3\n4,5,6", {}, None, Reason.INVALID_CSV),
-        (b"1\n,2,3", {}, None, Reason.INVALID_CSV),
-        (b"1,2,\xff", {}, None, Reason.NOT_UTF8),
-        (b",,", {}, None, Reason.NO_FEATURES),
-        (b"\n", {}, None, Reason.WRONG_LENGTH),
-        (b"1", {}, ("x",), Reason.NO_FEATURES),
-        (b"1,2", {}, ("a",), Reason.WRONG_LENGTH),
-        (b"", {}, None, Reason.EMPTY),
-        (b"1,2,3", {"max_bytes": 4}, None, Reason.TOO_LARGE),
-        (b"1,", {"key_field": "k"}, ("a", "k"), Reason.BAD_KEY),
-        (b"1,x", {"timestamp_field": "t"}, ("a", "t"), Reason.BAD_TIMESTAMP),
-    ],
-)
+@pytest.mark.parametrize(("value", "config", "columns", "reason"), CSV_REJECTS)
 def test_csv_reasons(value, config, columns, reason):
     assert reasons(decode([value], columns, format="csv", **config)) == [(0, reason)]
 
 
-@pytest.mark.parametrize(
-    ("value", "reason"),
-    [
-        (b"\x00" * 11, Reason.WRONG_LENGTH),
-        (b"\x00" * 8, Reason.WRONG_LENGTH),
-        (None, Reason.EMPTY),
-        (b"", Reason.EMPTY),
-        (struct.pack("<3f", 1, math.inf, 1), Reason.OUT_OF_RANGE),
-        (struct.pack("<3f", NAN, NAN, NAN), Reason.NO_FEATURES),
-    ],
-)
-def test_float32_reasons(value, reason):
-    good = struct.pack("<3f", 1, 2, 3)
-    decoded = decode([good, value, good], format="float32")
-    assert reasons(decoded) == [(1, reason)]
+def test_float32_rejects():
+    good, whole = struct.pack("<3f", 1, 2, 3), struct.Struct("<3f").pack
+    bad = [bytes(8), None, b"", whole(1, math.inf, 1), whole(NAN, NAN, NAN)]
+    decoded = decode([good, *bad, good], format="float32")
+    assert reasons(decoded) == [
+        (1, Reason.WRONG_LENGTH),
+        (2, Reason.EMPTY),
+        (3, Reason.EMPTY),
+        (4, Reason.OUT_OF_RANGE),
+        (5, Reason.NO_FEATURES),
+    ]
     assert decoded.x.tolist() == [[1, 2, 3]] * 2
 
 
@@ -199,25 +89,7 @@ def test_arrays_that_cancel_out_are_both_rejected():
     assert reasons(decoded) == [(0, Reason.WRONG_LENGTH), (1, Reason.WRONG_LENGTH)]
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (b'{"a":1,"a":2}', 2),
-        (b'{"a":"x","a":2}', 2),
-        (b'{"a":1e999,"a":2}', 2),
-        (b'{"a":123456789012345678901234567890}', 1.2345678901234568e29),
-        (b'{"a":-0}', 0),
-        (b'{"a":1e-400}', 0),
-        (b'{"a":5,"x":1e999}', 5),
-        (b'{"a":5,"x":NaN}', 5),
-        (b'{"a":5,"x":"\\ud800"}', 5),
-        ('{"a":5,"x":"°"}'.encode(), 5),
-        (b'{"a":3.4028235e38}', 3.4028235e38),
-        (b'{"a":5,"x":' + b"[" * 99 + b"]" * 99 + b"}", 5),
-        (b'{"a":5,"x":"' + b"[" * 1000 + b'\\""}', 5),
-        (b'{"a":5,"x":[' + b"[]," * 1000 + b"[]]}", 5),
-    ],
-)
+@pytest.mark.parametrize(("value", "expected"), ODD_BUT_VALID)
 def test_odd_but_valid(value, expected):
     decoded = decode([value])
     assert decoded.rejects == []
@@ -298,29 +170,6 @@ def test_batch_columns_win_over_the_decoders():
     assert decoder.decode(batch_of([b"3,2,1"], columns=("c", "b", "a"))).x.tolist() == [[1, 2, 3]]
 
 
-KEYED = [
-    (b'{"a":1,"k":"web-1"}', b"web-1"),
-    (b'{"a":1,"k":""}', b""),
-    (b'{"a":1,"k":7}', b"7"),
-    (b'{"a":1,"k":1.5}', b"1.5"),
-    (b'{"a":1,"k":123456789012345678901234567890}', b"123456789012345678901234567890"),
-    (b'{"a":NaN,"b":1,"k":"slow"}', b"slow"),
-    (b'{"k":"out","features":{"a":1,"k":"in"}}', b"out"),
-    (b'{"k":"out","features":[1,2,3]}', b"out"),
-    ('{"a":1,"k":"\\u00e9é"}'.encode(), "éé".encode()),
-    (b"[1,2,3]", b"own"),
-    (b'{"a":1}', None),
-    (b'{"a":1,"k":null}', None),
-    (b'{"a":1,"k":true}', None),
-    (b'{"a":1,"k":{}}', None),
-    (b'{"a":1,"k":NaN}', None),
-    (b'{"a":1,"k":"\\ud800"}', None),
-    (b'{"a":1,"k":' + b"9" * 400 + b"}", None),
-    (b'{"a":1,"k":' + b"9" * 5000 + b"}", None),
-    (b'{"features":{"a":1,"k":"in"}}', None),
-]
-
-
 @pytest.mark.parametrize(("value", "key"), KEYED)
 def test_key_field(value, key):
     decoded = decode([value], key_field="k")
@@ -335,29 +184,7 @@ def test_csv_keys_keep_their_spelling():
     assert decoded.keys == [b"007", b"a,b"]
 
 
-@pytest.mark.parametrize(
-    ("written", "unit", "expected"),
-    [
-        ("1700000000123", "ms", 1_700_000_000_123),
-        ("1700000000123.6", "ms", 1_700_000_000_124),
-        ("1700000000", "s", 1_700_000_000_000),
-        ("1700000000.125", "s", 1_700_000_000_125),
-        ("0", "ms", 0),
-        ('"2023-11-14T22:13:20Z"', "ms", 1_700_000_000_000),
-        ('"2023-11-14T23:13:20.123999+01:00"', "s", 1_700_000_000_123),
-        ('"2023-11-14 22:13:20"', "s", 1_700_000_000_000),
-        ("1700000000123456789", "ms", None),
-        ("-1", "ms", None),
-        ('"1700000000123"', "ms", None),
-        ('"yesterday"', "ms", None),
-        ('"\\ud800"', "ms", None),
-        ("null", "ms", None),
-        ("true", "ms", None),
-        ("NaN", "ms", None),
-        ("1e999", "s", None),
-        ("9" * 400, "s", None),
-    ],
-)
+@pytest.mark.parametrize(("written", "unit", "expected"), TIMESTAMPS)
 def test_timestamp_field(written, unit, expected):
     value = b'{"a":1,"t":%s}' % written.encode()
     decoded = decode([b"[1,2,3]", value], timestamp_field="t", timestamp_unit=unit)
@@ -389,21 +216,6 @@ def test_a_feature_may_also_be_key_and_timestamp():
     assert (decoded.x[0, 0], decoded.keys, decoded.timestamps_ms.tolist()) == (7, [b"7"], [7])
 
 
-def mixed_stream(seed, n):
-    """Draw records of every kind above, with good ones between them."""
-    rng = np.random.default_rng(seed)
-    floats = struct.pack("<3f", 1, math.inf, 3)
-    odd = [(value, ()) for value, _ in (*JSON_REJECTS, *KEYED)]
-    odd += [(b"1,2,3", content_type("text/csv")), (b'1,"2",', content_type("text/csv"))]
-    odd += [(floats, content_type("application/octet-stream")), (b"", content_type("a/b"))]
-    for _ in range(n):
-        x = rng.normal(size=3).round(6).tolist()
-        record = dict(zip(NAMES, x, strict=True)) | {"k": int(rng.integers(9)), "host": "é"}
-        yield json.dumps(record, ensure_ascii=bool(rng.integers(2))).encode(), ()
-        if rng.random() < 0.5:
-            yield odd[rng.integers(len(odd))]
-
-
 @pytest.mark.parametrize("features", ["auto", NAMES])
 @pytest.mark.parametrize("key_field", [None, "k"])
 def test_batching_changes_nothing(features, key_field):
@@ -426,14 +238,3 @@ def test_batching_changes_nothing(features, key_field):
     assert len(one_by_one) == len(stream)
     for size in (7, 256):
         assert outcome(size) == (features_of_one, one_by_one)
-
-
-@pytest.mark.parametrize("key_field", [None, "k"])
-def test_the_fast_way_agrees_with_the_definition(key_field):
-    values = [value for value, headers in mixed_stream(seed=2, n=600) if not headers]
-    fast = Decoder(RecordConfig(features=NAMES, key_field=key_field))
-    slow = Decoder(RecordConfig(features=NAMES, key_field=key_field))
-    slow._json = undecided
-    a, b = fast.decode(batch_of(values)), slow.decode(batch_of(values))
-    assert a.x.tobytes() == b.x.tobytes()
-    assert (a.rows.tolist(), a.keys, a.rejects) == (b.rows.tolist(), b.keys, b.rejects)
