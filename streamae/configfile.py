@@ -53,6 +53,8 @@ def load(
 
 def convert(value: Value, key: Key) -> Any:
     """Return `value` as the type of `key`; raise ValueError with what was expected."""
+    if not _is_unicode(value):
+        raise ValueError("holds bytes that are no text")
     for reading in _readings(value, key):
         try:
             converted = msgspec.convert(reading, key.type, strict=False, dec_hook=_parse)
@@ -146,6 +148,15 @@ def _readings(value: Value, key: Key) -> list[Any]:
     except ValueError:
         return [value, *items]
     return [number, value, *items] if type(number) in (int, float) else [value, *items]
+
+
+def _is_unicode(value: Value) -> bool:
+    """Return whether there is no lone surrogate, as variables that are not UTF-8 have."""
+    try:
+        msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _parse(wanted: type, value: Any) -> Any:

@@ -144,6 +144,14 @@ def test_long_values_are_cut() -> None:
     assert len(finding) < 160
 
 
+def test_bytes_that_are_no_text() -> None:
+    findings = findings_of(None, ['source.topics=["\\ud800"]'], {"STREAMAE_NAME": "\udcff"})
+    assert findings == [
+        "$STREAMAE_NAME: name: holds bytes that are no text",
+        "--set: source.topics: holds bytes that are no text",
+    ]
+
+
 def test_redact() -> None:
     kafka = KafkaConfig(sasl_password=Secret("hunter2"), bootstrap_servers=("a:1",))
     shown = redact(Config(source=SourceConfig(), kafka=kafka))
