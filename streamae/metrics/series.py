@@ -64,7 +64,7 @@ class Series(Collector):
     def set(self, metric: Metric, value: float, labels: Labels = ()) -> None:
         """Set a gauge."""
         with self._lock:
-            self._values[metric][labels] = value
+            self._values[metric][labels] = float(value)
 
     def observe(self, metric: Metric, value: float, labels: Labels = ()) -> None:
         """Put one value into a histogram."""

@@ -111,7 +111,8 @@ def test_series_start_at_zero(metrics: Metrics, sample: Sample) -> None:
 def test_gauges_wait_for_their_first_value(metrics: Metrics, sample: Sample) -> None:
     assert sample("threshold", **LABELS) is None
     assert sample("snapshot_last_success_timestamp_seconds", **LABELS) is None
-    metrics.threshold(A, 12.5, 0.001)
+    metrics.threshold(A, np.float32(12.5), 0.001)
+    assert type(metrics.value(Metric.THRESHOLD, A)) is float
     assert sample("threshold", **LABELS) == 12.5
     assert sample("alert_rate_target", **LABELS) == 0.001
 
