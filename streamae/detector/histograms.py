@@ -51,7 +51,7 @@ class MarginalHistograms(Stateful):
             mean: Doubles = surprise.mean(1)
             return mean
         seen = observed[:, self.feature]
-        mean = np.where(seen, surprise, 0.0).sum(1) / np.maximum(seen.sum(1), 1)
+        mean: Doubles = np.where(seen, surprise, 0.0).sum(1) / np.maximum(seen.sum(1), 1)
         return mean
 
     def update(self, bins: Longs, observed: Bools | None) -> None:

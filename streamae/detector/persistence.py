@@ -49,7 +49,7 @@ class Persistence(Stateful):
     def update(self, energy: Doubles, levels: Doubles) -> None:
         """Learn the energies of a block and go on from the last level."""
         self.level = float(levels[-1])
-        self.count = min(self.count + len(energy), self._memory)
+        self.count = min(self.count + len(energy), float(self._memory))
         rate = len(energy) / self.count
         pairs = energy[LAG:] * energy[:-LAG]
         self.mean += rate * (float(energy.mean()) - self.mean)

@@ -126,7 +126,7 @@ class Trainer(Stateful):
         """Update the sums with the block and solve for both decoders."""
         n = len(features)
         rate = self._rate(n)
-        self.count = min(self.count + n, self._config.autoencoder_memory)
+        self.count = min(self.count + n, float(self._config.autoencoder_memory))
         weighted = (features * weights[:, None]).T
         self.gram = torch.addmm(self.gram, weighted, features, beta=1.0 - rate, alpha=rate / n)
         self.cross = torch.addmm(self.cross, weighted, clean, beta=1.0 - rate, alpha=rate / n)

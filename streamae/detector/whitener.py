@@ -66,6 +66,6 @@ class Whitener(Stateful):
             share = (missing * weights[:, None]).sum(0) / n
             conditional = torch.clamp(1.0 / self.precision_diagonal - self._ridge, min=0.0)
             moment += torch.diag((share * conditional).double())
-        self.count = min(self.count + n, self._memory)
+        self.count = min(self.count + n, float(self._memory))
         self.covariance = torch.lerp(self.covariance, moment, n / self.count)
         self.refresh()
