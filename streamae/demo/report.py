@@ -1,30 +1,34 @@
 """What the demo says: an alert in words, and the summary of a labelled run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from streamae.demo.terminal import Style
 from streamae.evaluate import UNJUDGED_ROWS, average_precision, roc_auc
-from streamae.records import Alert, Attribution, Recovered, Score
+from streamae.records import Alert, Attribution, Recovered, Score, Severity
 from streamae.types import Bools
 
 ENOUGH_SHARE = 0.8
 MOST_FEATURES = 3
 """An explanation names features until they make up `ENOUGH_SHARE` of the deviation."""
+RAREST = 1e-6
 THOUSAND = 1000
+
+STYLES: Mapping[Severity, Style] = {"warning": "yellow", "critical": "red"}
 
 
 def headline(alert: Alert) -> str:
     """Return which record is flagged, and how rare its score is."""
-    return (
-        f"record {alert.model.ordinal + 1:,} of {alert.source.topic}:"
-        f" 1 in {number(1 / alert.p_value)} scores as high"
-        if alert.p_value > 0
-        else f"record {alert.model.ordinal + 1:,} of {alert.source.topic}: no record scores as high"
-    )
+    record = f"record {alert.model.ordinal + 1:,} of {alert.source.topic}"
+    if alert.p_value < RAREST:
+        return f"{record}: less than 1 in a million scores as high (p = {alert.p_value:.2g})"
+    # The tail is an estimate: more than two digits would claim too much.
+    rarity = number(float(f"{1 / alert.p_value:.2g}"))
+    return f"{record}: 1 in {rarity} scores as high (p = {alert.p_value:.2g})"
 
 
 def deviations(attribution: Sequence[Attribution]) -> list[str]:
@@ -49,6 +53,11 @@ def ending(recovered: Recovered) -> str:
         f"record {recovered.model.ordinal + 1:,} of {recovered.source.topic}: the episode is over,"
         f" {recovered.n_flagged:,} of {recovered.n_records:,} records flagged"
     )
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a count with its noun."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def number(value: float) -> str:

@@ -17,6 +17,7 @@ _CODES: Mapping[Style, str] = {
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _CLEAR_LINE = "\r\x1b[K"
 _BAR_CELLS = 28
+_NAME_WIDTH = 11
 _PLAIN_LINES = 5
 """Progress lines of a whole run where nothing can be redrawn, one per fifth."""
 
@@ -37,6 +38,17 @@ class Terminal:
         self._out.write(f"{_CLEAR_LINE if self._bar else ''}{text}\n{self._bar}")
         self._out.flush()
 
+    def heading(self, text: str) -> None:
+        """Write a heading with an empty line before it."""
+        self.line()
+        self.line(self.styled(text, "bold"))
+
+    def fields(self, values: Mapping[str, str]) -> None:
+        """Write names and values as two columns."""
+        width = max(_NAME_WIDTH, *map(len, values))
+        for name, value in values.items():
+            self.line(f"  {self.styled(name.ljust(width), 'dim')}  {value}")
+
     def progress(self, ratio: float, text: str) -> None:
         """Redraw the bar at `ratio`, 0 to 1; without a terminal write a line per fifth."""
         if self.live:
@@ -49,6 +61,12 @@ class Terminal:
         """Redraw a line that stays at the bottom; without a terminal write nothing."""
         if self.live:
             self._redraw(text)
+
+    def keep(self) -> None:
+        """Leave the bar where it is and go on below it."""
+        if self._bar:
+            self._out.write("\n")
+        self._bar = ""
 
     def clear(self) -> None:
         """Remove the bar."""

@@ -5,7 +5,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from streamae.demo.report import compare, deviations, ending, headline, number
+from streamae.demo.report import compare, counted, deviations, ending, headline, number
 from streamae.records import Alert, Attribution, Model, Position, Recovered, Score
 
 SOURCE = Position("shuttle", 0, 12_344)
@@ -31,9 +31,25 @@ def alert(**fields: Any) -> Alert:
     return Alert(**(given | fields))
 
 
-def test_headline() -> None:
-    assert headline(alert()) == "record 12,345 of shuttle: 1 in 50,000 scores as high"
-    assert headline(alert(p_value=0.0)) == "record 12,345 of shuttle: no record scores as high"
+@pytest.mark.parametrize(
+    ("p_value", "rarity"),
+    [
+        (2e-5, "1 in 50,000 scores as high (p = 2e-05)"),
+        (0.028111, "1 in 36 scores as high (p = 0.028)"),
+        (1.2345e-4, "1 in 8,100 scores as high (p = 0.00012)"),
+        (1e-300, "less than 1 in a million scores as high (p = 1e-300)"),
+        (0.0, "less than 1 in a million scores as high (p = 0)"),
+    ],
+)
+def test_headline(p_value: float, rarity: str) -> None:
+    assert headline(alert(p_value=p_value)) == f"record 12,345 of shuttle: {rarity}"
+
+
+@pytest.mark.parametrize(
+    ("n", "text"), [(0, "0 alerts"), (1, "1 alert"), (2, "2 alerts"), (1920, "1,920 alerts")]
+)
+def test_counted(n: int, text: str) -> None:
+    assert counted(n, "alert") == text
 
 
 def test_ending() -> None:

@@ -84,3 +84,28 @@ def test_lines_go_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal.line("end")
     bar = "\r\x1b[Ka text long"
     assert out.getvalue() == f"{bar}\r\x1b[Kalert\na text long\r\x1b[Kend\n"
+
+
+def test_a_kept_bar_stays() -> None:
+    out = Screen()
+    terminal = Terminal(out, {})
+    terminal.ticker("all done")
+    terminal.keep()
+    terminal.line("summary")
+    assert out.getvalue() == "\r\x1b[Kall done\nsummary\n"
+    plain = io.StringIO()
+    Terminal(plain, {}).keep()
+    assert not plain.getvalue()
+
+
+def test_fields_and_heading() -> None:
+    out = io.StringIO()
+    terminal = Terminal(out, {})
+    terminal.heading("Summary")
+    terminal.fields({"records": "5", "a longer name": "6"})
+    assert out.getvalue().splitlines() == [
+        "",
+        "Summary",
+        "  records        5",
+        "  a longer name  6",
+    ]

@@ -1,0 +1,73 @@
+"""The machine the demo runs on, watched until Ctrl-C."""
+
+from pathlib import Path
+from typing import Any
+
+from streamae.config import Config
+from streamae.demo.report import STYLES, counted, deviations, ending, headline
+from streamae.demo.session import ALERTS, SCORES, Session
+from streamae.demo.terminal import Terminal
+from streamae.records import Alert
+
+SETTINGS: dict[str, Any] = {
+    "name": "demo-host",
+    "source": {"kind": "host", "interval": "200ms"},
+    # A minute of warm-up at 5 records per second instead of a quarter of an hour at 1.
+    "detector": {"block_size": 64, "warmup_records": 256},
+    # A record in 3 minutes; an episode ends after 20 quiet seconds.
+    "alerting": {"budget": 0.001, "quiet_records": 100},
+}
+
+
+def run(directory: Path, terminal: Terminal) -> None:
+    """Watch this machine until Ctrl-C and write each alert in words as it comes."""
+    session = Session(directory, SETTINGS)
+    terminal.line(terminal.styled("streamae watches this machine", "bold") + ", Ctrl-C ends it")
+    terminal.fields(
+        {
+            "written to": str(directory),
+            "warm-up": f"{warmup_s(session.config):.0f} seconds of silence, then alerts",
+        }
+    )
+
+    def opened(url: str) -> None:
+        terminal.fields({"status page": url})
+        terminal.line()
+
+    def watch(status: dict[str, Any]) -> None:
+        tell(session, terminal)
+        terminal.ticker(terminal.styled(summary(status), "dim"))
+
+    session.run(opened, watch)
+    terminal.clear()
+    tell(session, terminal)
+    terminal.line(f"stopped; {directory / ALERTS} and {SCORES} hold what was written")
+    terminal.line(f"go on where it ended: streamae demo --feed host --directory {directory}")
+
+
+def tell(session: Session, terminal: Terminal) -> None:
+    """Write the alerts that are new."""
+    for alert in session.new_alerts():
+        if not isinstance(alert, Alert):
+            terminal.line(terminal.styled(ending(alert), "green"))
+            continue
+        severity = terminal.styled(alert.severity, STYLES[alert.severity])
+        terminal.line(f"{headline(alert)} · {severity}")
+        for phrase in deviations(alert.attribution):
+            terminal.line(f"  {phrase}")
+
+
+def warmup_s(config: Config) -> float:
+    """Return how long a detector without state stays silent."""
+    detector = config.detector
+    n_blocks = 1 + -(-detector.warmup_records // detector.block_size)
+    return n_blocks * detector.block_size * config.source.interval
+
+
+def summary(status: dict[str, Any]) -> str:
+    """Return the status in one line."""
+    warmup = "" if status["warmup"] >= 1 else f"warm-up {status['warmup']:.0%} · "
+    return (
+        f"{status['records']:,} records · {status['records_per_second']:.1f}/s · "
+        f"{warmup}{counted(status['alerts'], 'alert')}"
+    )
