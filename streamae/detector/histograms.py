@@ -48,11 +48,9 @@ class MarginalHistograms(Stateful):
         """Return the mean of -log p(bin) over the observed values, [n]; 0 if there are none."""
         surprise: Doubles = self._surprise[bins]
         if observed is None:
-            mean: Doubles = surprise.mean(1)
-            return mean
+            return np.asarray(surprise.mean(1))
         seen = observed[:, self.feature]
-        mean: Doubles = np.where(seen, surprise, 0.0).sum(1) / np.maximum(seen.sum(1), 1)
-        return mean
+        return np.asarray(np.where(seen, surprise, 0.0).sum(1) / np.maximum(seen.sum(1), 1))
 
     def update(self, bins: Longs, observed: Bools | None) -> None:
         """Count the bins of a block."""

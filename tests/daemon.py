@@ -1,0 +1,85 @@
+"""The daemon as its users run it: a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import yaml
+
+WAIT_S = 60.0
+"""For one event; importing torch alone takes seconds on a busy machine."""
+
+
+class Daemon:
+    """`streamae run` on `settings`, in `directory`, where its log is kept."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, Any], name: str = "daemon") -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.log = directory / f"{name}.log"
+        self._settings = directory / f"{name}.yaml"
+        self._settings.write_text(yaml.safe_dump({"http": {"port": 0}, **settings}))
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Daemon":
+        """Start the process; its log begins anew."""
+        self.log.write_bytes(b"")
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "streamae", "run", "-c", self._settings],
+                cwd=self.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )
+        return self
+
+    def wait_for(self, text: str, timeout_s: float = WAIT_S) -> str:
+        """Return the log line that holds `text` once it is there; fail if the process ends."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            over = self._running.poll() is not None
+            for line in self.log.read_text(errors="replace").splitlines():
+                if text in line:
+                    return line
+            if over:
+                break
+            time.sleep(0.01)
+        raise AssertionError(f"{text!r} is not in the log:\n{self.log.read_text()[-4000:]}")
+
+    def get(self, path: str) -> bytes:
+        """Return what the daemon's HTTP server answers."""
+        line = self.wait_for('"url":')
+        url = line.split('"url":"')[1].split('"')[0]
+        with urlopen(url.rstrip("/") + path, timeout=10) as answer:  # noqa: S310 - our own address.
+            return bytes(answer.read())
+
+    def send(self, number: int) -> None:
+        """Send a signal, without waiting for what it does."""
+        self._running.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it with no chance to do anything."""
+        self._running.kill()
+        self._running.wait()
+
+    def stop(self, timeout_s: float = WAIT_S) -> int:
+        """Ask it to stop in order; return its exit code."""
+        self.send(signal.SIGTERM)
+        return self.wait(timeout_s)
+
+    def wait(self, timeout_s: float = WAIT_S) -> int:
+        """Return its exit code once it has ended by itself."""
+        return self._running.wait(timeout_s)
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self.process is not None
+        return self.process

@@ -1,0 +1,87 @@
+"""Kill the daemon at random moments: what it writes is what it writes undisturbed.
+
+`python -m tests.test_kill 1000` runs a thousand kills.
+"""
+
+import json
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.daemon import Daemon
+from tests.streams import values
+
+N_RECORDS = 60_000
+N_KILLS = 25
+OUTPUTS = ("alerts.jsonl", "scores.jsonl", "dead-letters.jsonl")
+
+
+def settings(source: Path) -> dict[str, Any]:
+    """Small polls, commits and snapshots, so that a kill falls into each of them."""
+    return {
+        "name": "kill",
+        "source": {"path": str(source), "max_poll_records": 100},
+        "output": {"scores": "scores.jsonl"},
+        "detector": {"block_size": 64, "warmup_records": 256},
+        "alerting": {"budget": 0.01, "quiet_records": 20},
+        "commit": {"interval": 0.02, "alert_interval": 0.005},
+        "state": {"snapshot_interval": 0.05},
+        "log": {"format": "json", "level": "info"},
+    }
+
+
+def result(directory: Path) -> dict[str, object]:
+    """Return what counts: every output, the offset reached, and the state there."""
+    commit = json.loads((directory / "state" / "commit.json").read_bytes())
+    (partition,) = commit["partitions"].values()
+    outputs: dict[str, object] = {name: (directory / name).read_bytes() for name in OUTPUTS}
+    return {
+        **outputs,
+        "offset": partition["offset"],
+        "state": (directory / "state" / partition["snapshot"]).read_bytes(),
+    }
+
+
+def check(directory: Path, n_kills: int, seed: int) -> int:
+    """Compare a run with `n_kills` kills to an undisturbed one; return the kills under load."""
+    source = directory / "in.jsonl"
+    source.write_bytes(b"\n".join(values(N_RECORDS, bad_share=0.01)) + b"\n")
+    undisturbed = Daemon(directory / "undisturbed", settings(source)).start()
+    assert undisturbed.wait(300) == 0
+    moments = random.Random(seed)  # noqa: S311 - a schedule, not a secret.
+    killed = Daemon(directory / "killed", settings(source))
+    under_load = 0
+    for _ in range(n_kills):
+        killed.start()
+        # Every fifth kill falls into the start, the others into the work.
+        if moments.random() < 0.2:
+            time.sleep(moments.uniform(0, 3))
+        else:
+            killed.wait_for("partition assigned")
+            time.sleep(moments.uniform(0, 0.3))
+        under_load += killed.process is not None and killed.process.poll() is None
+        killed.kill()
+    assert killed.start().wait(300) == 0
+    expected, found = result(undisturbed.directory), result(killed.directory)
+    for name, content in expected.items():
+        assert found[name] == content, f"{name} differs"
+    assert expected["alerts.jsonl"]
+    assert expected["dead-letters.jsonl"]
+    return under_load
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_kill_changes_nothing(tmp_path: Path) -> None:
+    assert check(tmp_path, N_KILLS, seed=1) >= N_KILLS // 2
+
+
+if __name__ == "__main__":
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else N_KILLS
+    with tempfile.TemporaryDirectory() as directory:
+        print(f"{check(Path(directory), n, seed=n)} of {n} kills under load, outputs equal")
