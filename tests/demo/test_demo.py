@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from river import datasets
 
-from streamae import configfile, demo
+from streamae import app, configfile, demo
 from streamae.errors import ConfigError, StorageError
 from streamae.evaluate import judge, roc_auc
 
@@ -42,6 +42,10 @@ def test_shuttle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ]
     assert re.search(r"f\d was .*, expected .* of the deviation\)", text)
     assert not (directory / "dead-letters.jsonl").read_bytes()
+
+    before = {path: path.read_bytes() for path in directory.glob("*.jsonl")}
+    app.build(configfile.load(directory / "demo.yaml", ("http.port=0",), {})).run()
+    assert {path: path.read_bytes() for path in directory.glob("*.jsonl")} == before
 
 
 def test_directory_in_use(tmp_path: Path) -> None:
