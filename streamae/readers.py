@@ -1,7 +1,8 @@
 """Fast readers of JSON and CSV values: right whenever they answer, and quick to give up.
 
-A reader raises one of `DOUBTS` on anything that is not beyond doubt, and `parse` decides. A msgspec
-struct generated for the features reads JSON at 0.6 to 0.7 of the speed of the bare parser.
+A reader raises one of `DOUBTS` on anything that is not beyond doubt, and `parse` decides. JSON is
+read into a msgspec struct generated for the features, 1.7 times as fast at 40 of them as into a
+dict.
 """
 
 import math
@@ -26,7 +27,7 @@ class DoubtError(Exception):
 
 DOUBTS = (DoubtError, msgspec.DecodeError, ValueError, RejectedError)
 
-_BRACKET, _UNDERSCORE = b"[_"
+_BRACKET, _BACKSLASH, _UNDERSCORE = b"[\\_"
 _QUOTE_OR_LINE_END = b'"\r\n'
 
 
@@ -62,25 +63,24 @@ class _JsonReader:
 
         numbers = [(f"f{i}", float | None, math.nan) for i in range(len(features))]
         names = {f"f{i}": name for i, name in enumerate(features)}
-        stamps = [
-            (attribute, str | int | float, field)
-            for attribute, field in (
-                ("key", config.key_field),
-                ("timestamp", config.timestamp_field),
-            )
-            if field is not None
-        ]
-        fields = [(attribute, type_) for attribute, type_, _ in stamps]
-        fields_named = {attribute: field for attribute, _, field in stamps}
+        roles = {"key": config.key_field, "timestamp": config.timestamp_field}
+        stamps = {role: field for role, field in roles.items() if field is not None}
+        fields = [(role, str | int | float) for role in stamps]
         # Without cycles to collect, gc=False makes a struct cheaper to create.
-        flat = _struct([*numbers, *fields], names | fields_named)
+        flat = _struct([*numbers, *fields], names | stamps)
         nested = _struct(numbers, names) | list[float | None] | None
-        outer = _struct([("features", nested, None), *fields], fields_named)
+        outer = _struct([("features", nested, None), *fields], stamps)
         self._flat: Callable[[bytes], Any] = msgspec.json.Decoder(flat).decode
         self._outer: Callable[[bytes], Any] = msgspec.json.Decoder(outer).decode
         self._array = msgspec.json.Decoder(list[float | None]).decode
 
     def read(self, value: bytes) -> Row:
+        try:
+            return self._read_strict(value)
+        except msgspec.DecodeError:
+            return self._read_strict(_nan_as_null(value))
+
+    def _read_strict(self, value: bytes) -> Row:
         if value[0] == _BRACKET:
             return self._positional(self._array(value)), None, None
         if not value.isascii():
@@ -153,6 +153,14 @@ class _CsvReader:
         if self._timestamp is not None:
             timestamp_ms = timestamp_of(cell_value(cells[self._timestamp]), self._unit)
         return key, timestamp_ms
+
+
+def _nan_as_null(value: bytes) -> bytes:
+    """Return JSON for what Python's json writes for NaN, if no text contains the letters."""
+    # Without backslashes every second piece between quotes is text.
+    if b"NaN" not in value or _BACKSLASH in value or b"NaN" in b"".join(value.split(b'"')[1::2]):
+        raise DoubtError("malformed")
+    return value.replace(b"NaN", b"null")
 
 
 def _may_be_deep(value: bytes) -> bool:

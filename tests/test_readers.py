@@ -68,11 +68,20 @@ def test_keyed_json_is_read_fast():
         assert (list(row), key, timestamp_ms) == ([1, 2, 3], b"web", 5)
 
 
+def test_nan_literals_are_read_fast():
+    read = json_reader(NAMES, RecordConfig())
+    assert list(read(b'{"a":NaN,"b":2,"x":NaN,"c": NaN}')[0]) == [None, 2, None]
+    assert list(read(b"[NaN,2,NaN]")[0]) == [None, 2, None]
+    assert list(read(b'{"features":{"a":NaN,"b":2,"c":null}}')[0]) == [None, 2, None]
+
+
 @pytest.mark.parametrize(
     "value",
     [
         b'{"a":1,"x":"\xff"}',
-        b'{"a":NaN}',
+        b'{"a":NaN,"x":"NaN"}',
+        b'{"a":NaN,"x":"\\""}',
+        b'{"a":-NaN}',
         b'{"a":1e999}',
         b'{"a":1,"x":' + b"[" * 200 + b"]" * 200 + b"}",
         b'{"a":1,"x":' + b'{"y":' * 200 + b"1" + b"}" * 201,
