@@ -35,6 +35,9 @@ class App:
         self.config = config
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, reasons=[reason.value for reason in Reason])
+        metrics.build(
+            __version__, metadata.version("torch"), config.detector.device, config_hash(config)
+        )
         self._status = Status(metrics)
         self._watchdog = Watchdog(config.watchdog_timeout)
         self._observer = Observer(metrics, self._status, self._watchdog, time.time)
@@ -101,17 +104,23 @@ def build(config: Config, *, progress: bool = False) -> App:
 
 def connect(config: Config, cleanups: ExitStack) -> tuple[Source, Sink]:
     """Open the source and the sink; closing them is pushed on `cleanups`."""
+    directory = Path(config.state.directory)
+    store = DirectoryStore(directory, config.state.keep)
+    source: Source
+    sink: Sink
     if config.source.kind == "kafka":
         from streamae import kafka  # noqa: PLC0415 - the embedded mode needs no Kafka client.
 
-        source, sink = kafka.connect(config)
-    else:
-        state = Path(config.state.directory)
-        sink = FileSink(config.output, state, DirectoryStore(state, config.state.keep))
-        cleanups.callback(sink.close)
-        host = config.source.kind == "host"
-        source = HostSource(config.source) if host else FileSource(config.source)
+        source, sink = kafka.connect(config, store if config.state_store == "directory" else None)
         cleanups.callback(source.close)
+        cleanups.callback(sink.close)
+        return source, sink
+    sink = FileSink(config.output, directory, store)
+    cleanups.callback(sink.close)
+    source = (
+        HostSource(config.source) if config.source.kind == "host" else FileSource(config.source)
+    )
+    cleanups.callback(source.close)
     return source, sink
 
 
