@@ -1,7 +1,8 @@
 """The records streamae writes, field by field; the shipped JSON Schemas are made from them."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -103,6 +104,17 @@ class ScoreBlock(msgspec.Struct, frozen=True, kw_only=True):
     p_values: list[float | None]
     anomalies: list[int]
     """Positions within the block of the flagged records."""
+
+
+def schemas() -> Mapping[str, dict[str, Any]]:
+    """Return a JSON Schema (2020-12) per kind of message, by the name of its file in `schemas`."""
+    kinds: Mapping[str, Any] = {
+        "alert.v1.json": Alert | Recovered,
+        "score.v1.json": Score,
+        "score-block.v1.json": ScoreBlock,
+    }
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return {name: {**dialect, **msgspec.json.schema(kind)} for name, kind in kinds.items()}
 
 
 def text(key: bytes | None) -> str | None:

@@ -1,9 +1,9 @@
-"""`python -m tests.regenerate`: write again what is generated from the configuration keys."""
+"""`python -m tests.regenerate`: write again what is generated from the code."""
 
 import json
 from pathlib import Path
 
-from streamae import reference
+from streamae import records, reference
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- config -->\n", "<!-- /config -->\n"
@@ -14,7 +14,12 @@ def generated() -> dict[Path, str]:
     readme = (ROOT / "README.md").read_text()
     head, begin, rest = readme.partition(BEGIN)
     _, end, tail = rest.partition(END)
+    schemas = {
+        ROOT / "streamae/schemas" / name: json.dumps(schema, indent=2) + "\n"
+        for name, schema in records.schemas().items()
+    }
     return {
+        **schemas,
         ROOT / "config/streamae.yaml": reference.template(),
         ROOT / "config/streamae.schema.json": json.dumps(reference.schema(), indent=2) + "\n",
         ROOT / "README.md": f"{head}{begin}\n{reference.table()}\n{end}{tail}",

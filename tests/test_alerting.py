@@ -1,0 +1,130 @@
+from collections.abc import Sequence
+
+import msgspec
+
+from streamae.alerting import Alerter, Flagged
+from streamae.config import AlertingConfig
+from streamae.records import Alert, Attribution, Recovered
+from streamae.types import TopicPartition
+
+PARTITION = TopicPartition("in", 3)
+BUDGET = 0.01
+
+
+def flagged(
+    ordinal: int, key: bytes | None = b"a", p_value: float = 0.005, headers: Sequence = ()
+) -> Flagged:
+    return Flagged(
+        ordinal=ordinal,
+        offset=ordinal + 100,
+        timestamp_ms=1_700_000_000_000 + ordinal,
+        key=key,
+        headers=headers,
+        score=10.0 / p_value,
+        p_value=p_value,
+        threshold=5.0,
+        budget=BUDGET,
+        block=1,
+    )
+
+
+def explain(record: Flagged) -> tuple[list[Attribution], list[str]]:
+    return [Attribution(f"f{at}", 1.0, 0.0, 0.25) for at in range(4)], ["gone"]
+
+
+def alerter(**keys: int) -> Alerter:
+    return Alerter("name", AlertingConfig(**{"quiet_records": 5, **keys}), PARTITION)
+
+
+def events(
+    machine: Alerter, records: Sequence[Flagged], last_ordinal: int
+) -> list[Alert | Recovered]:
+    return [alert for alert, _ in machine.process(records, last_ordinal, explain)]
+
+
+def test_episode_is_one_alert_and_one_end() -> None:
+    records = [flagged(1), flagged(3, p_value=0.0001), flagged(7)]
+    opened, ended = events(alerter(), records, 12)
+    assert isinstance(opened, Alert)
+    assert isinstance(ended, Recovered)
+    assert opened.source.offset == 101
+    assert ended.source.offset == 107
+    assert (ended.n_flagged, ended.n_records) == (3, 7)
+    assert ended.episode_id == opened.episode_id == opened.alert_id != ended.alert_id
+    assert (opened.severity, ended.severity) == ("warning", "critical")
+    assert ended.peak_p_value == 0.0001
+    assert ended.peak_score == 100000.0
+
+
+def test_episode_ends_with_its_last_quiet_record() -> None:
+    machine = alerter()
+    assert len(events(machine, [flagged(10)], 14)) == 1
+    (ended,) = events(machine, [], 15)
+    assert isinstance(ended, Recovered)
+    assert events(machine, [], 100) == []
+
+
+def test_record_flagged_where_the_episode_would_end_prolongs_it() -> None:
+    machine = alerter()
+    assert len(events(machine, [flagged(10), flagged(15)], 19)) == 1
+    assert len(events(machine, [], 20)) == 1
+
+
+def test_keys_have_episodes_of_their_own() -> None:
+    found = events(alerter(), [flagged(1, b"a"), flagged(2, b"b"), flagged(3, None)], 3)
+    assert [event.key for event in found] == ["a", "b", None]
+
+
+def test_events_do_not_depend_on_batching() -> None:
+    ordinals = [3, 4, 9, 14, 15, 21, 40, 41, 60]
+    records = [flagged(at, b"ab"[at % 2 :][:1]) for at in ordinals]
+    whole = events(alerter(), records, 79)
+    machine, pieces = alerter(), []
+    for ordinal in range(80):
+        pieces += events(machine, [r for r in records if r.ordinal == ordinal], ordinal)
+    assert pieces == whole
+    assert sum(isinstance(event, Recovered) for event in whole) > 2
+
+
+def test_state_survives_json_and_is_not_shared() -> None:
+    machine = alerter()
+    events(machine, [flagged(1, b"\xff"), flagged(2, None)], 3)
+    state = machine.state()
+    saved = msgspec.json.decode(msgspec.json.encode(state))
+    events(machine, [flagged(4, b"\xff")], 4)
+    assert msgspec.json.decode(msgspec.json.encode(state)) == saved
+    copy = alerter()
+    copy.load_state(saved)
+    events(copy, [flagged(4, b"\xff")], 4)
+    assert events(copy, [], 50) == events(machine, [], 50)
+
+
+def test_alert_is_a_cloud_event_and_carries_the_trace() -> None:
+    trace = [("traceparent", b"00-1"), ("other", b"x")]
+    ((alert, output),) = alerter(top_features=2).process([flagged(1, headers=trace)], 1, explain)
+    headers = dict(output.headers)
+    assert headers["ce_specversion"] == b"1.0"
+    assert headers["ce_id"].decode() == alert.alert_id
+    assert headers["ce_source"] == b"/streamae/name/in/3"
+    assert headers["ce_type"] == b"io.streamae.anomaly.v1"
+    assert headers["ce_subject"] == b"a"
+    assert headers["ce_time"] == b"2023-11-14T22:13:20.001Z"
+    assert headers["traceparent"] == b"00-1"
+    assert "other" not in headers
+    body = msgspec.json.decode(output.value or b"")
+    assert [part["feature"] for part in body["attribution"]] == ["f0", "f1"]
+    assert body["missing"] == ["gone"]
+    assert (output.key, output.timestamp_ms, output.source) == (b"a", 1_700_000_000_001, PARTITION)
+
+
+def test_id_is_a_function_of_what_the_alert_is_about() -> None:
+    one, same = (events(alerter(), [flagged(1)], 1)[0].alert_id for _ in range(2))
+    other = events(alerter(), [flagged(2)], 2)[0].alert_id
+    assert one == same != other
+
+
+def test_time_is_left_out_where_the_record_has_none() -> None:
+    record = flagged(1, key=None)._replace(timestamp_ms=-1)
+    ((alert, output),) = alerter().process([record], 1, explain)
+    assert alert.event_time is None
+    assert not {"ce_time", "ce_subject"} & dict(output.headers).keys()
