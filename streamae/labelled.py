@@ -35,6 +35,8 @@ def read(path: Path, label: str | None = None, rows: int | None = None) -> Label
     An empty CSV cell is missing; one that is no number becomes infinite. A CSV column that holds
     text in the first row is no feature. Raise `ConfigError` naming what is missing or malformed.
     """
+    if rows is not None and rows < 1:
+        raise ConfigError(f"--rows must be at least 1, not {rows}")
     try:
         if path.suffix == ".npz":
             return _npz(path, label, rows)

@@ -131,3 +131,9 @@ def test_absent(tmp_path: Path) -> None:
 def test_label_of_npz(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--label names a CSV column"):
         read(npz(tmp_path / "s.npz", X=X, y=Y), label="y")
+
+
+@pytest.mark.parametrize("rows", [0, -1])
+def test_rows(tmp_path: Path, rows: int) -> None:
+    with pytest.raises(ConfigError, match="--rows must be at least 1"):
+        read(npz(tmp_path / "s.npz", X=X, y=Y), rows=rows)
