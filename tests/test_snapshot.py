@@ -66,7 +66,7 @@ def test_cut_snapshot_is_refused(length: int) -> None:
 
 
 def test_newer_format_is_refused_with_what_to_do() -> None:
-    with pytest.raises(SnapshotError, match="format 99.*use the version that wrote it"):
+    with pytest.raises(SnapshotError, match=r"format 99.*use the version that wrote it"):
         decode(encode(header(format=99), ARRAYS))
 
 
