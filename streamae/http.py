@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from importlib.resources import files
@@ -38,6 +39,9 @@ _MAX_CONNECTIONS = 64
 
 _CONNECTION_S = 10.0
 """An answer takes milliseconds; Prometheus itself gives up after 10 s by default."""
+
+_TICK_S = 0.1
+"""How soon a stop is noticed; a tick costs microseconds."""
 
 _JSON = "application/json; charset=utf-8"
 
@@ -87,7 +91,8 @@ class Server:
     def start(self) -> None:
         """Listen. Raise `ConfigError` when the address cannot be had."""
         self._server = _listen(self._config, self._pages)
-        self._thread = Thread(target=self._server.serve_forever, name="http", daemon=True)
+        serve = partial(self._server.serve_forever, poll_interval=_TICK_S)
+        self._thread = Thread(target=serve, name="http", daemon=True)
         self._thread.start()
         logger.info("listening", url=self.url)
 
@@ -140,8 +145,6 @@ class _Handler(BaseHTTPRequestHandler):
     """One request of one connection."""
 
     server: "_TcpServer"
-    server_version = "streamae"
-    sys_version = ""
     timeout = _CONNECTION_S
 
     def answer(self) -> None:
@@ -187,6 +190,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer.body)
 
+    def version_string(self) -> str:
+        """Name the program, not the versions an attacker would look up."""
+        return "streamae"
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Stay silent: a probe a second would drown the log."""
 
@@ -214,7 +221,7 @@ class _TcpServer(ThreadingTCPServer):
         return True
 
     def service_actions(self) -> None:
-        """Hang up on clients that send or read too slowly; called twice a second."""
+        """Hang up on clients that send or read too slowly; called every tick."""
         self._hang_up(before=time.monotonic())
 
     def shutdown_request(self, request: Any) -> None:

@@ -12,21 +12,9 @@ from prometheus_client import CollectorRegistry
 from streamae.metrics import Metrics, Status
 from streamae.records import Alert, Attribution, Model, Position, Recovered
 from streamae.types import TopicPartition
+from tests.metrics.reports import Clock
 
 A, B = TopicPartition("in", 0), TopicPartition("in", 1)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 50.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
