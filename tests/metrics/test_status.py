@@ -10,8 +10,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from streamae.metrics import Metrics, Status
-from streamae.records import Alert, Attribution, Model, Position, Recovered
 from streamae.types import TopicPartition
+from tests.alerts import alert, recovered
 from tests.metrics.reports import Clock
 
 A, B = TopicPartition("in", 0), TopicPartition("in", 1)
@@ -31,43 +31,6 @@ def status(metrics: Metrics, clock: Clock) -> Status:
 
 def score(status: Status, n: int, partition: TopicPartition = A, threshold: float = 9.0) -> None:
     status.scored(partition, 0, np.ones(n), np.full(n, -1), threshold)
-
-
-def alert(offset: int) -> Alert:
-    return Alert(
-        alert_id=f"id-{offset}",
-        detector="d",
-        key="k",
-        event_time=None,
-        source=Position("in", 0, offset),
-        score=12.5,
-        p_value=1e-5,
-        threshold=9.0,
-        budget=1e-3,
-        severity="critical",
-        episode_id=f"id-{offset}",
-        attribution=[Attribution("cpu", 80.0, 45.0, 0.61)],
-        missing=[],
-        model=Model("0.1.0", 300, 1),
-    )
-
-
-def recovered(offset: int) -> Recovered:
-    return Recovered(
-        alert_id=f"r-{offset}",
-        detector="d",
-        key="k",
-        event_time=None,
-        source=Position("in", 0, offset),
-        episode_id="id-1",
-        severity="critical",
-        n_flagged=2,
-        n_records=3,
-        peak_score=12.5,
-        peak_p_value=1e-5,
-        started_at=None,
-        model=Model("0.1.0", 303, 1),
-    )
 
 
 def of(document: dict[str, Any], partition: TopicPartition) -> dict[str, Any]:
@@ -159,9 +122,9 @@ def test_alerts_newest_first_and_no_more_than_fifty(status: Status) -> None:
     status.alerted([recovered(60)])
     alerts = status.document()["recent_alerts"]
     assert len(alerts) == 50
-    assert (alerts[0]["type"], alerts[0]["peak_score"]) == ("recovered", 12.5)
+    assert (alerts[0]["type"], alerts[0]["peak_score"]) == ("recovered", 40.0)
     assert (alerts[1]["type"], alerts[1]["source"]["offset"]) == ("anomaly", 59)
-    assert alerts[1]["attribution"][0]["feature"] == "cpu"
+    assert alerts[1]["attribution"][0]["feature"] == "pressure"
 
 
 def test_removed_partitions_are_not_shown(metrics: Metrics, status: Status) -> None:

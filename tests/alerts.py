@@ -1,0 +1,43 @@
+"""Records as the alert topic carries them."""
+
+from typing import Any
+
+from streamae.records import Alert, Attribution, Model, Position, Recovered
+
+
+def alert(offset: int, feature: str = "pressure", **changes: Any) -> Alert:
+    fields: dict[str, Any] = {
+        "alert_id": f"id-{offset}",
+        "detector": "pump-7",
+        "key": "sensor-4",
+        "event_time": "2023-11-14T22:13:20.000Z",
+        "source": Position("in", 0, offset),
+        "score": 33.98,
+        "p_value": 2e-5,
+        "threshold": 11.41,
+        "budget": 1e-3,
+        "severity": "critical",
+        "episode_id": f"id-{offset}",
+        "attribution": [Attribution(feature, 80.0, 45.2, 0.61), Attribution("flow", 4e-5, 0, 0.2)],
+        "missing": ["valve"],
+        "model": Model("0.1.0", offset, 1),
+    }
+    return Alert(**fields | changes)
+
+
+def recovered(offset: int) -> Recovered:
+    return Recovered(
+        alert_id=f"r-{offset}",
+        detector="pump-7",
+        key="sensor-4",
+        event_time="2023-11-14T22:13:24.000Z",
+        source=Position("in", 0, offset + 4),
+        episode_id=f"id-{offset}",
+        severity="critical",
+        n_flagged=3,
+        n_records=5,
+        peak_score=40.0,
+        peak_p_value=1e-6,
+        started_at="2023-11-14T22:13:20.000Z",
+        model=Model("0.1.0", offset + 4, 1),
+    )
