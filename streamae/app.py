@@ -97,7 +97,7 @@ class App:
         return self._worker.unready
 
 
-def build(config: Config, *, progress: bool = False) -> App:
+def build(config: Config) -> App:
     """Return the daemon that `config` describes; nothing is opened yet."""
     return App(config)
 

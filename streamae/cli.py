@@ -14,7 +14,7 @@ import platform
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
@@ -55,11 +55,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     config = _load(arguments)
     from streamae import app, log
+    from streamae.progress import progress_bar
+    from streamae.terminal import Terminal
 
-    log.configure(config.log.level, config.log.format, sys.stderr, _secrets(config))
-    daemon = app.build(config, progress=sys.stderr.isatty())
+    terminal = Terminal(sys.stderr, os.environ)
+    log.configure(config.log.level, config.log.format, terminal, _secrets(config))
+    daemon = app.build(config)
     _stop_on_signal(daemon.stop)
-    daemon.run()
+    finite = config.source.kind == "file" and not config.source.follow
+    with progress_bar(terminal, daemon.status) if finite and terminal.live else nullcontext():
+        daemon.run()
     return 0
 
 

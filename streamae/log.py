@@ -14,7 +14,7 @@ import re
 import traceback
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -124,14 +124,22 @@ class TextFormatter(logging.Formatter):
         return self._redaction("\n".join(filter(None, [text, _trace(record)])))
 
 
-class _Handler(logging.StreamHandler[TextIO]):
+class Stream(Protocol):
+    """Where log lines go; every write is one or more whole lines."""
+
+    def write(self, text: str, /) -> int: ...
+    def flush(self) -> None: ...
+    def isatty(self) -> bool: ...
+
+
+class _Handler(logging.StreamHandler[Any]):
     """Ours, so that configuring twice replaces it and leaves the handlers of others alone."""
 
 
 def configure(
     level: Literal["debug", "info", "warning", "error"],
     style: Literal["auto", "json", "text"],
-    stream: TextIO,
+    stream: Stream,
     secrets: Iterable[str] = (),
 ) -> Redaction:
     """Send all logging to `stream`; `auto` means text on a terminal, else JSON.

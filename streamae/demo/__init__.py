@@ -9,8 +9,8 @@ from typing import Literal
 from streamae import log
 from streamae.demo import live, shuttle
 from streamae.demo.session import LOG
-from streamae.demo.terminal import Terminal
 from streamae.errors import ConfigError, StorageError
+from streamae.terminal import Terminal
 
 Feed = Literal["shuttle", "host"]
 

@@ -6,8 +6,8 @@ from typing import Any
 from streamae.config import Config
 from streamae.demo.report import STYLES, counted, deviations, ending, headline
 from streamae.demo.session import ALERTS, SCORES, Session
-from streamae.demo.terminal import Terminal
 from streamae.records import Alert
+from streamae.terminal import Terminal
 
 SETTINGS: dict[str, Any] = {
     "name": "demo-host",

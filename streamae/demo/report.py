@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from streamae.demo.terminal import Style
 from streamae.evaluate import UNJUDGED_ROWS, average_precision, roc_auc
 from streamae.records import Alert, Attribution, Recovered, Score, Severity
+from streamae.terminal import Style
 from streamae.types import Bools
 
 ENOUGH_SHARE = 0.8

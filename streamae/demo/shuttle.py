@@ -10,9 +10,9 @@ from river import datasets
 from streamae.demo.report import STYLES, Outcome, compare, counted, deviations, headline
 from streamae.demo.session import ALERTS, DEAD_LETTERS, LOG, SCORES, STATE, Session
 from streamae.demo.session import SETTINGS as SETTINGS_FILE
-from streamae.demo.terminal import Terminal
 from streamae.evaluate import UNJUDGED_ROWS
 from streamae.records import Alert, Recovered
+from streamae.terminal import Terminal
 from streamae.types import Bools
 
 TOPIC = "shuttle"

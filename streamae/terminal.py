@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from threading import Lock
 from typing import Literal, TextIO
 
 Style = Literal["bold", "dim", "red", "yellow", "green", "cyan"]
@@ -32,11 +33,25 @@ class Terminal:
         self._out = out
         self._bar = ""
         self._fifths = 0
+        self._lock = Lock()
 
     def line(self, text: str = "") -> None:
         """Write one line, above the progress bar when there is one."""
-        self._out.write(f"{_CLEAR_LINE if self._bar else ''}{text}\n{self._bar}")
-        self._out.flush()
+        with self._lock:
+            self._out.write(f"{_CLEAR_LINE if self._bar else ''}{text}\n{self._bar}")
+            self._out.flush()
+
+    def write(self, text: str) -> int:
+        """Write whole lines, as a log handler does."""
+        self.line(text.removesuffix("\n"))
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: every line is flushed."""
+
+    def isatty(self) -> bool:
+        """Return whether lines are read by a person."""
+        return self._out.isatty()
 
     def heading(self, text: str) -> None:
         """Write a heading with an empty line before it."""
@@ -70,10 +85,11 @@ class Terminal:
 
     def clear(self) -> None:
         """Remove the bar."""
-        if self._bar:
-            self._out.write(_CLEAR_LINE)
-            self._out.flush()
-        self._bar = ""
+        with self._lock:
+            if self._bar:
+                self._out.write(_CLEAR_LINE)
+                self._out.flush()
+            self._bar = ""
 
     def styled(self, text: str, *styles: Style) -> str:
         """Return `text` in colour where colours are shown."""
@@ -84,9 +100,10 @@ class Terminal:
     def _redraw(self, text: str) -> None:
         # A bar that wraps could not be cleared again.
         width = shutil.get_terminal_size().columns - 1
-        self._bar = text[:width]
-        self._out.write(f"{_CLEAR_LINE}{self._bar}")
-        self._out.flush()
+        with self._lock:
+            self._bar = text[:width]
+            self._out.write(f"{_CLEAR_LINE}{self._bar}")
+            self._out.flush()
 
     def _cells(self, ratio: float) -> str:
         eighths = round(ratio * _BAR_CELLS * 8)

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from streamae.demo.terminal import Terminal
+from streamae.terminal import Terminal
 
 
 class Screen(io.StringIO):
