@@ -22,7 +22,7 @@ class DetectorConfig(Section, frozen=True):
     ] = 1
     n_latents: Annotated[
         int, about("Hidden units; more separate finer modes at a quadratic cost.", ge=1, le=8192)
-    ] = 192
+    ] = 128
     activation: Annotated[
         Literal["relu", "sigmoid"],
         about("Code of the autoencoder; `sigmoid` is kept sparse by `sparsity_weight`."),

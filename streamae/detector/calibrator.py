@@ -3,11 +3,11 @@
 import numpy as np
 
 from streamae.detector.state import Stateful
-from streamae.types import Doubles
+from streamae.types import Doubles, Floats
 
-N_BINS = 2048
-STEP = 0.003
-"""Width of a bin in log(1 + score): 0.3 % of the score, up to exp(2048 * 0.003) = 466."""
+N_BINS = 1024
+STEP = 0.006
+"""Width of a bin in log(1 + score): 0.6 % of it, up to exp(1024 * 0.006) = 466."""
 
 TAIL = 0.02
 """The empirical distribution ends at this p-value: beyond it too few scores are seen per bin."""
@@ -48,10 +48,10 @@ class Calibrator(Stateful):
         """Whether any score was seen."""
         return bool(self._survival[-1] == 0.0)
 
-    def p_value(self, score: Doubles) -> Doubles:
+    def p_value(self, score: Floats | Doubles) -> Doubles:
         """Return p(score), of the same shape; 1 before anything was seen."""
         if not self.calibrated:
-            return np.ones_like(score)
+            return np.ones(score.shape)
         body = np.interp(score, self._edges, self._survival)
         beyond = np.maximum(score - self._tail_start, 0.0)
         tail = np.maximum(TAIL * np.exp(-beyond / self._excess), SMALLEST_P)
@@ -65,9 +65,10 @@ class Calibrator(Stateful):
             return self._tail_start + self._excess * float(np.log(TAIL / alpha))
         return float(np.interp(-alpha, -self._survival, self._edges))
 
-    def update(self, score: Doubles) -> None:
+    def update(self, score: Floats | Doubles) -> None:
         """Learn the scores [n] of a block."""
-        place = np.minimum(np.log1p(np.maximum(score, 0.0)) / STEP, N_BINS - 1).astype(np.int64)
+        place = (np.log1p(score.astype(np.float64)) / STEP).astype(np.int64)
+        place = np.clip(place, 0, N_BINS - 1)
         keep = max(0.0, 1.0 - len(score) / self._memory)
         self.counts = keep * self.counts + np.bincount(place, minlength=N_BINS)
         self.refresh()

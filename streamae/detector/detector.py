@@ -1,5 +1,7 @@
 """The detector of one stream: scores a block's records, then learns the block."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,7 +19,7 @@ from streamae.detector.seeds import generator
 from streamae.detector.state import State, Stateful, check_alike
 from streamae.detector.trainer import Trainer
 from streamae.detector.whitener import Whitener
-from streamae.types import Bools, Doubles, Floats
+from streamae.types import Doubles, Floats
 
 STUDENT_T = 3.0
 """Degrees of freedom of the energies: extremes rank by their logarithm (1.5 to 5 do as well)."""
@@ -49,7 +51,7 @@ class Detector:
         self._linear = Whitener(n_features, ridge, config.memory, self._device)
         self._residual = Whitener(n_features, ridge, config.residual_memory, self._device)
         self._histograms = MarginalHistograms(
-            n_features, config.n_histograms, config.memory, self._generator("histograms")
+            n_features, config, self._generator("histograms"), self._device
         )
         self._persistence = Persistence(config.block_size, config.autoencoder_memory)
         self._calibrator = Calibrator(config.calibration_memory)
@@ -84,17 +86,14 @@ class Detector:
     def score(self, x: Floats, n: int) -> Scores:
         """Score the records x[:n] of a block x[block_size, d], NaN = missing; changes nothing.
 
-        score = energy + autocorrelation * level + mean surprise of single values
+        score = energy + autocorrelation * recent level of it + mean surprise of single values
         """
         if self.n_blocks == 0:
             return Scores(np.full(len(x), np.nan, np.float32), np.ones(len(x)), None)
         evidence = self._weigh(x, n)
-        surprise = self._histograms.surprise(evidence.bins, evidence.observed)
         persistent = self._persistence.autocorrelation * evidence.levels
-        score = (evidence.energy + persistent + surprise).astype(np.float32)
-        p_value = self._calibrator.p_value(score.astype(np.float64))
-        if not self.warm:
-            p_value = np.ones(len(x))
+        score = (evidence.energy + persistent + evidence.surprise).astype(np.float32)
+        p_value = self._calibrator.p_value(score) if self.warm else np.ones(len(x))
         return Scores(score, p_value, evidence)
 
     @torch.inference_mode()
@@ -102,20 +101,21 @@ class Detector:
         """Learn the complete block x[block_size, d], of which `score` returned `scores`."""
         evidence = scores.evidence or self._start(x)
         weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)
-        on_device = torch.from_numpy(weights.astype(np.float32)).to(self._device)
-        due = self._autoencoder_due()
+        counted = torch.from_numpy(weights.astype(np.float32)).to(self._device)
+        due = not self._trainer.filled or self.n_blocks % self._config.autoencoder_interval == 0
         if due:
-            self._learn_autoencoder(evidence, on_device)
-        self._scaler.update(x, evidence.z.cpu().numpy(), evidence.observed)
-        self._linear.update(evidence.imputed, on_device, evidence.missing)
-        self._residual.update(evidence.residual, on_device, evidence.missing)
-        self._histograms.update(evidence.bins, evidence.observed)
+            if self.n_blocks > 0:  # `_start` has learnt the first.
+                self._learn_autoencoder(evidence, counted)
+            self._linear.update(evidence.imputed, counted, evidence.missing)
+        self._scaler.update(x, evidence.z, evidence.missing)
+        self._residual.update(evidence.residual, counted, evidence.missing)
+        self._histograms.update(evidence.bins, evidence.missing)
         self._persistence.update(evidence.energy, evidence.levels)
         if scores.evidence is not None:
-            self._calibrator.update(scores.score.astype(np.float64))
+            self._calibrator.update(scores.score)
         self.n_blocks += 1
         return Learned(
-            loss=float(evidence.residual.square().mean()),
+            loss=float(torch.linalg.vector_norm(evidence.residual)) ** 2 / x.size,
             nats=self._trainer.nats,
             n_suspects=guard.n_suspects(weights),
             active_share=self._trainer.active_share,
@@ -154,53 +154,41 @@ class Detector:
         """Return the evidence for x[block_size, d]; rows from n on count as average records."""
         z = self._scaler.transform(x)
         z[n:] = 0.0
-        missing = torch.isnan(z)
-        any_missing = bool(missing.any())
-        observed = (~missing).numpy() if any_missing else None
-        z.nan_to_num_(0.0)
-        bins = self._histograms.bins(z.numpy())
-        z, missing = z.to(self._device), missing.to(self._device)
+        z = z.to(self._device)
+        missing = torch.isnan(z) if math.isnan(z.sum()) else None
+        if missing is not None:
+            z.nan_to_num_(0.0)
         recons = self._autoencoder.recons(z)
         imputed, residual = z, z - recons
-        if any_missing:
+        if missing is not None:
             imputed = self._linear.impute(torch.where(missing, recons, z), missing)
             residual = self._residual.impute(residual.masked_fill_(missing, 0.0), missing)
-        energies = torch.stack([self._linear.energy(imputed), self._residual.energy(residual)])
-        linear, own = energies.cpu().numpy().astype(np.float64) / _n_observed(observed, x.shape)
-        vote = np.exp(-self._trainer.nats / NATS_PER_VOTE)
-        energy = 2.0 * (vote * _student_t(linear) + _student_t(own)) / (vote + 1.0)
+        bins = self._histograms.bins(z)
+        sums = [self._linear.energy(imputed), self._residual.energy(residual)]
+        surprise = self._histograms.surprise(bins, missing)
+        linear, own, surprises = torch.stack([*sums, surprise]).double().cpu().numpy()
+        n_observed = _n_observed(missing, z.shape[1])
+        linear, own = linear / n_observed, own / n_observed
+        energy = self._energy(linear, own)
         levels = self._persistence.levels(energy)
-        return Evidence(
-            z,
-            observed,
-            missing if any_missing else None,
-            imputed,
-            residual,
-            linear,
-            own,
-            energy,
-            levels,
-            bins,
-        )
+        return Evidence(z, missing, imputed, residual, linear, own, energy, levels, surprises, bins)
+
+    def _energy(self, linear: Doubles, residual: Doubles) -> Doubles:
+        """Return both energies as one Student t energy; the linear one is outvoted by and by."""
+        vote = math.exp(-self._trainer.nats / NATS_PER_VOTE)
+        return 2.0 * (vote * _student_t(linear) + _student_t(residual)) / (vote + 1.0)
 
     def _start(self, x: Floats) -> Evidence:
-        """Begin with the first block x: scale by it, and weigh it by a first autoencoder."""
+        """Learn scale and autoencoder from the first block x and weigh it by these."""
         self._scaler.fit(x)
-        z = self._scaler.transform(x)
-        self._autoencoder.init_encoder_(
-            z.nan_to_num(0.0).to(self._device), self._generator("encoder")
-        )
+        z = self._scaler.transform(x).nan_to_num_(0.0).to(self._device)
+        self._autoencoder.init_encoder_(z, self._generator("encoder"))
         self._learn_autoencoder(self._weigh(x, len(x)), torch.ones(len(x), device=self._device))
         return self._weigh(x, len(x))
 
-    def _autoencoder_due(self) -> bool:
-        """Learn every block until the sums are filled, then every few: they move slowly."""
-        if self.n_blocks == 0:
-            return False  # `_start` has learnt it.
-        return not self._trainer.filled or self.n_blocks % self._config.autoencoder_interval == 0
-
     def _learn_autoencoder(self, evidence: Evidence, weights: Tensor) -> None:
-        self._trainer.learn(evidence.z, weights, evidence.missing, self._generator("corruption"))
+        corruption = self._generator("corruption")
+        self._trainer.learn(evidence.z, weights, evidence.missing, corruption)
 
     def _generator(self, purpose: str) -> torch.Generator:
         return generator(self._config.seed, self._stream, self.n_blocks, purpose)
@@ -212,11 +200,11 @@ def _device(name: str) -> str:
     return name
 
 
-def _n_observed(observed: Bools | None, shape: tuple[int, ...]) -> Doubles:
-    """Return the observed values per record, [b]; infinite where there are none to judge by."""
-    if observed is None:
-        return np.full(shape[0], float(shape[1]))
-    count = observed.sum(1)
+def _n_observed(missing: Tensor | None, n_features: int) -> Doubles | float:
+    """Return the observed values per record, [b]; infinite where there is nothing to judge by."""
+    if missing is None:
+        return float(n_features)
+    count = n_features - missing.sum(1).cpu().numpy()
     return np.where(count > 0, count, np.inf)
 
 

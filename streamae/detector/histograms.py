@@ -1,13 +1,18 @@
 """How rare a record's single values are, by coarse histograms of single features."""
 
-import numpy as np
-import torch
+import math
 
+import torch
+from torch import Tensor
+
+from streamae.config import DetectorConfig
 from streamae.detector.state import Stateful
-from streamae.types import Bools, Doubles, Floats, Longs
 
 N_BINS = 28
 """u / width + offset + 13 lies in 0.5 to 26.5 for widths from 0.08 and u within +-1."""
+
+PSEUDO_RECORDS = 100.0
+"""Spread over the bins before anything is seen: a value is never surer than 1 %."""
 
 
 class MarginalHistograms(Stateful):
@@ -20,44 +25,55 @@ class MarginalHistograms(Stateful):
     learnt = ("feature", "width", "offset", "counts", "total")
 
     def __init__(
-        self, n_features: int, n_histograms: int, memory: int, generator: torch.Generator
+        self,
+        n_features: int,
+        config: DetectorConfig,
+        generator: torch.Generator,
+        device: torch.device,
     ) -> None:
-        self._memory = memory
-        order = torch.randperm(n_features, generator=generator).numpy()
-        self.feature: Longs = np.resize(order, n_histograms)
-        draw = torch.rand(2, n_histograms, generator=generator, dtype=torch.float64).numpy()
-        self.width: Floats = (0.08 + 0.42 * draw[0]).astype(np.float32)
-        self.offset: Floats = (draw[1] + (N_BINS - 2) / 2).astype(np.float32)
-        self.counts: Doubles = np.zeros(n_histograms * N_BINS)
+        n_histograms = config.n_histograms
+        self._memory = config.memory
+        order = torch.randperm(n_features, generator=generator)
+        order = order.repeat(1 + n_histograms // n_features)[:n_histograms]
+        self.feature = order.to(device)
+        self.width = 0.08 + 0.42 * torch.rand(n_histograms, generator=generator).to(device)
+        self.offset = torch.rand(n_histograms, generator=generator).to(device)
+        self.counts = torch.zeros(n_histograms * N_BINS, dtype=torch.float64, device=device)
         self.total = 0.0
         self.refresh()
 
     def refresh(self) -> None:
-        # -log p(bin) with p = (count + 1) / (total + 100): about one pseudo-record per bin.
-        self._surprise: Doubles = np.log(self.total + 100.0) - np.log1p(self.counts)
-        self._first = np.arange(len(self.feature), dtype=np.int64) * N_BINS
-        self._inverse: Floats = 1.0 / self.width
+        self._scale = 1.0 / self.width
+        first = torch.arange(len(self.feature), device=self.feature.device) * N_BINS
+        self._start = first + self.offset + (N_BINS - 2) / 2
+        self._tabulate()
 
-    def bins(self, z: Floats) -> Longs:
+    def _tabulate(self) -> None:
+        # -log p(bin), p = (count + 1) / (total + 100).
+        surprise = math.log(self.total + PSEUDO_RECORDS) - torch.log1p(self.counts)
+        self._surprise = surprise.float()
+
+    def bins(self, z: Tensor) -> Tensor:
         """Return the flat bin index [n, n_histograms] of each record of z[n, d]."""
-        u = z / (1.0 + np.abs(z))
-        place = u[:, self.feature] * self._inverse + self.offset
-        return place.astype(np.int64) + self._first
+        z = z.index_select(1, self.feature)
+        return (z / z.abs().add_(1.0)).mul_(self._scale).add_(self._start).long()
 
-    def surprise(self, bins: Longs, observed: Bools | None) -> Doubles:
+    def surprise(self, bins: Tensor, missing: Tensor | None) -> Tensor:
         """Return the mean of -log p(bin) over the observed values, [n]; 0 if there are none."""
-        surprise: Doubles = self._surprise[bins]
-        if observed is None:
-            return np.asarray(surprise.mean(1))
-        seen = observed[:, self.feature]
-        return np.asarray(np.where(seen, surprise, 0.0).sum(1) / np.maximum(seen.sum(1), 1))
+        surprise = self._surprise.take(bins)
+        if missing is None:
+            return surprise.mean(1)
+        unseen = missing.index_select(1, self.feature)
+        n_seen = (~unseen).sum(1).clamp_(min=1)
+        return surprise.masked_fill_(unseen, 0.0).sum(1) / n_seen
 
-    def update(self, bins: Longs, observed: Bools | None) -> None:
+    def update(self, bins: Tensor, missing: Tensor | None) -> None:
         """Count the bins of a block."""
-        if observed is not None:
-            bins = bins[observed[:, self.feature]]
-        n = len(bins) if observed is None else float(observed.any(1).sum())
-        keep = min(1.0, self._memory / (self.total + n)) if n else 1.0
-        self.counts = keep * (self.counts + np.bincount(bins.ravel(), minlength=len(self.counts)))
+        n = len(bins)
+        if missing is not None:
+            bins = bins[~missing.index_select(1, self.feature)]
+        keep = min(1.0, self._memory / (self.total + n))
+        counted = torch.bincount(bins.view(-1), minlength=len(self.counts))
+        self.counts = (self.counts + counted).mul_(keep)
         self.total = keep * (self.total + n)
-        self.refresh()
+        self._tabulate()

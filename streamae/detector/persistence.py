@@ -22,7 +22,7 @@ class Persistence(Stateful):
     learnt = ("level", "count", "mean", "square", "product")
 
     def __init__(self, block_size: int, memory: int) -> None:
-        self._memory = memory
+        self._memory = float(memory)
         # DECAY^-4096 = 1e154 still leaves double precision to the sums of `levels`.
         self._powers: Doubles = DECAY ** np.arange(1, block_size + 1, dtype=np.float64)
         self.level = 0.0
@@ -49,9 +49,9 @@ class Persistence(Stateful):
     def update(self, energy: Doubles, levels: Doubles) -> None:
         """Learn the energies of a block and go on from the last level."""
         self.level = float(levels[-1])
-        self.count = min(self.count + len(energy), float(self._memory))
-        rate = len(energy) / self.count
-        pairs = energy[LAG:] * energy[:-LAG]
-        self.mean += rate * (float(energy.mean()) - self.mean)
-        self.square += rate * (float(np.square(energy).mean()) - self.square)
-        self.product += rate * (float(pairs.mean()) - self.product)
+        self.count = min(self.count + len(energy), self._memory)
+        rate = min(len(energy) / self.count, 1.0)
+        n = len(energy)
+        self.mean += rate * (float(energy.sum()) / n - self.mean)
+        self.square += rate * (float(energy @ energy) / n - self.square)
+        self.product += rate * (float(energy[LAG:] @ energy[:-LAG]) / (n - LAG) - self.product)

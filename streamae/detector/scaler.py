@@ -39,8 +39,8 @@ class Scaler(Stateful):
         floor = np.maximum(RELATIVE_FLOOR * np.abs(self.mean), ABSOLUTE_FLOOR)
         scale = np.maximum(np.sqrt(self.variance), floor)
         self._center = self.mean.astype(np.float32)
-        self._inverse = (1.0 / scale).astype(np.float32)
-        self.scale: Doubles = 1.0 / self._inverse.astype(np.float64)
+        self._inverse = torch.from_numpy((1.0 / scale).astype(np.float32))
+        self.scale: Doubles = 1.0 / self._inverse.double().numpy()
 
     def transform(self, x: Floats) -> Tensor:
         """Return z = (x - mean) / sd within +-100, on the host; NaN stays NaN. Any shape [.., d].
@@ -48,12 +48,9 @@ class Scaler(Stateful):
         The memory is torch's own (see `state`).
         """
         z = torch.empty(x.shape, dtype=torch.float32)
-        values = z.numpy()
         with np.errstate(over="ignore"):
-            np.subtract(x, self._center, out=values)
-            np.multiply(values, self._inverse, out=values)
-        np.clip(values, -Z_LIMIT, Z_LIMIT, out=values)
-        return z
+            np.subtract(x, self._center, out=z.numpy())
+        return z.mul_(self._inverse).clamp_(-Z_LIMIT, Z_LIMIT)
 
     def inverse(self, z: Doubles) -> Floats:
         """Return x = mean + sd z, kept within float32."""
@@ -70,14 +67,17 @@ class Scaler(Stateful):
         self.variance = np.zeros_like(self.mean)
         self._merge_far(x, observed)
 
-    def update(self, x: Floats, z: Floats, observed: Bools | None) -> None:
+    def update(self, x: Floats, z: Tensor, missing: Tensor | None) -> None:
         """Learn the records x[n, d], of which z[n, d] is the transform with 0 where missing."""
-        if np.abs(z).max() >= Z_LIMIT:
-            self._merge_far(x, ~np.isnan(x) if observed is None else observed)
+        squares = z.square()
+        if float(squares.max()) >= Z_LIMIT**2:
+            self._merge_far(x, ~np.isnan(x))
             return
-        count = np.full(len(self.mean), float(len(z))) if observed is None else observed.sum(0)
-        first = z.sum(0, dtype=np.float64) * self.scale
-        second = np.einsum("ij,ij->j", z, z).astype(np.float64) * self.scale**2
+        count = np.full(len(self.mean), float(len(z)))
+        if missing is not None:
+            count -= missing.sum(0).cpu().numpy()
+        first = z.sum(0).cpu().numpy() * self.scale
+        second = squares.sum(0).cpu().numpy() * self.scale**2
         # z is relative to the float32 centre, which is half a step or less beside the mean.
         self._merge(count, first + count * (self._center - self.mean), second)
 

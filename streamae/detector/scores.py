@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from streamae.types import Bools, Doubles, Floats, Longs
+from streamae.types import Doubles, Floats
 
 
 class Evidence(NamedTuple):
@@ -12,10 +12,8 @@ class Evidence(NamedTuple):
 
     z: Tensor
     """[b, d], standardised; 0 where missing."""
-    observed: Bools | None
-    """[b, d]; None when nothing is missing."""
     missing: Tensor | None
-    """[b, d], the opposite, on the device."""
+    """[b, d]; None when nothing is missing."""
     imputed: Tensor
     """[b, d], z with missing values as the autoencoder and the covariance expect them."""
     residual: Tensor
@@ -28,7 +26,9 @@ class Evidence(NamedTuple):
     """[b], both on the scale of a Student t log-likelihood."""
     levels: Doubles
     """[b], the recent level of `energy`."""
-    bins: Longs
+    surprise: Doubles
+    """[b], the mean of -log p over the bins of the record's values."""
+    bins: Tensor
     """[b, n_histograms], flat bin indices."""
 
 

@@ -34,6 +34,7 @@ class Trainer(Stateful):
         "linear_covariance",
         "activity",
         "active_share",
+        "n_dead_latents",
         "nats",
     )
 
@@ -44,8 +45,6 @@ class Trainer(Stateful):
         self._autoencoder = autoencoder
         k, d = autoencoder.decoder.shape
         self.adam = Adam(autoencoder.encoder.shape, config.learning_rate, device)
-        self._ridge = config.ridge * torch.eye(k, dtype=torch.float64, device=device)
-        self._floor = config.covariance_ridge * torch.eye(d, dtype=torch.float64, device=device)
         self.gram = torch.zeros(k, k, device=device)
         self.cross = torch.zeros(k, d, device=device)
         self.count = 0.0
@@ -55,6 +54,7 @@ class Trainer(Stateful):
         self.activity = torch.zeros(k - 1 - d, device=device)
         self.active_share = 0.0
         """Share of the latents active per record of the last block learnt (`sigmoid`: mean)."""
+        self.n_dead_latents = 0
         self.nats = 0.0
         """How much better than the best linear denoiser it predicts; 0 when it is not better."""
 
@@ -62,10 +62,6 @@ class Trainer(Stateful):
     def filled(self) -> bool:
         """Whether the sums have seen as many records as they remember."""
         return self.count >= self._config.autoencoder_memory
-
-    @property
-    def n_dead_latents(self) -> int:
-        return int((self.activity < DEAD_SHARE).sum())
 
     def learn(
         self, z: Tensor, weights: Tensor, missing: Tensor | None, generator: torch.Generator
@@ -93,11 +89,12 @@ class Trainer(Stateful):
     def _descend(self, inputs: Tensor, latents: Tensor, gradient: Tensor) -> None:
         """Take one Adam step on the encoder against d loss / d recons, the decoder held fixed."""
         autoencoder, config = self._autoencoder, self._config
-        if config.activation == "relu":
-            penalty = loss.l1_penalty(latents, config.l1_weight)
-        else:
-            penalty = loss.kl_penalty(latents, config.sparsity_target, config.sparsity_weight)
-        gradient = torch.mm(gradient, autoencoder.decoder[inputs.shape[1] :].T) + penalty.gradient
+        gradient = torch.mm(gradient, autoencoder.decoder[inputs.shape[1] :].T)
+        if config.activation == "sigmoid":
+            rho, beta = config.sparsity_target, config.sparsity_weight
+            gradient += loss.kl_penalty(latents, rho, beta).gradient
+        elif config.l1_weight > 0:
+            gradient += loss.l1_penalty(latents, config.l1_weight).gradient
         gradient = autoencoder.encoder_gradient(inputs, latents, gradient)
         autoencoder.encoder = self.adam.step(autoencoder.encoder, gradient)
 
@@ -106,32 +103,35 @@ class Trainer(Stateful):
         share = active.mean(0)
         self.activity = torch.lerp(self.activity, share, self._rate(len(latents)))
         self.active_share = float(share.mean())
+        self.n_dead_latents = int((self.activity < DEAD_SHARE).sum())
 
     def _compare(self, residual: Tensor, linear: Tensor, weights: Tensor) -> None:
         """Update `nats` from both residuals [n, d] of a block that is not yet learnt."""
         rate = self._rate(len(residual))
-        self.residual_covariance = self._moved(self.residual_covariance, residual, weights, rate)
-        self.linear_covariance = self._moved(self.linear_covariance, linear, weights, rate)
+        for covariance, value in (
+            (self.residual_covariance, residual),
+            (self.linear_covariance, linear),
+        ):
+            weighted = (value * weights[:, None]).T
+            covariance.addmm_(weighted, value, beta=1.0 - rate, alpha=rate / len(value))
         both = torch.stack([self.linear_covariance, self.residual_covariance]).double()
-        logdet = torch.linalg.slogdet(both + self._floor).logabsdet.tolist()
-        self.nats = max(logdet[0] - logdet[1], 0.0)
-
-    def _moved(self, covariance: Tensor, residual: Tensor, weights: Tensor, rate: float) -> Tensor:
-        weighted = residual * weights[:, None]
-        return torch.addmm(
-            covariance, weighted.T, residual, beta=1.0 - rate, alpha=rate / len(residual)
-        )
+        both.diagonal(dim1=1, dim2=2).add_(self._config.covariance_ridge)
+        cholesky = torch.linalg.cholesky(both)
+        logdet = 2.0 * cholesky.diagonal(dim1=1, dim2=2).log().sum(1)
+        self.nats = max(float(logdet[0] - logdet[1]), 0.0)
 
     def _solve(self, features: Tensor, clean: Tensor, weights: Tensor) -> None:
         """Update the sums with the block and solve for both decoders."""
         n = len(features)
         rate = self._rate(n)
         self.count = min(self.count + n, float(self._config.autoencoder_memory))
-        weighted = (features * weights[:, None]).T
-        self.gram = torch.addmm(self.gram, weighted, features, beta=1.0 - rate, alpha=rate / n)
-        self.cross = torch.addmm(self.cross, weighted, clean, beta=1.0 - rate, alpha=rate / n)
-        cholesky = torch.linalg.cholesky(self.gram.double() + self._ridge)
-        cross = self.cross.double()
+        root = weights.sqrt()[:, None]
+        features, clean = features * root, clean * root
+        self.gram.addmm_(features.T, features, beta=1.0 - rate, alpha=rate / n)
+        self.cross.addmm_(features.T, clean, beta=1.0 - rate, alpha=rate / n)
+        ridged, cross = self.gram.double(), self.cross.double()
+        ridged.diagonal().add_(self._config.ridge)
+        cholesky = torch.linalg.cholesky(ridged)
         self._autoencoder.decoder = torch.cholesky_solve(cross, cholesky).float().contiguous()
         k = len(self.linear_decoder)
         linear = torch.cholesky_solve(cross[:k], cholesky[:k, :k])
@@ -139,4 +139,4 @@ class Trainer(Stateful):
 
     def _rate(self, n: int) -> float:
         """Share of a block of n in the running sums."""
-        return n / min(self.count + n, self._config.autoencoder_memory)
+        return min(n / min(self.count + n, self._config.autoencoder_memory), 1.0)

@@ -20,14 +20,16 @@ class Whitener(Stateful):
 
     def __init__(self, n_features: int, ridge: float, memory: int, device: torch.device) -> None:
         self._ridge = ridge
-        self._memory = memory
+        self._memory = float(memory)
         self._identity = torch.eye(n_features, dtype=torch.float64, device=device)
         self.covariance = self._identity.clone()
         self.count = 0.0
         self.refresh()
 
     def refresh(self) -> None:
-        cholesky = torch.linalg.cholesky(self.covariance + self._ridge * self._identity)
+        ridged = self.covariance.clone()
+        ridged.diagonal().add_(self._ridge)
+        cholesky = torch.linalg.cholesky(ridged)
         inverse = torch.linalg.solve_triangular(cholesky, self._identity, upper=False)
         self._factor = inverse.T.float().contiguous()
         self.precision_diagonal = self._factor.square().sum(1)
@@ -66,6 +68,6 @@ class Whitener(Stateful):
             share = (missing * weights[:, None]).sum(0) / n
             conditional = torch.clamp(1.0 / self.precision_diagonal - self._ridge, min=0.0)
             moment += torch.diag((share * conditional).double())
-        self.count = min(self.count + n, float(self._memory))
-        self.covariance = torch.lerp(self.covariance, moment, n / self.count)
+        self.count = min(self.count + n, self._memory)
+        self.covariance = torch.lerp(self.covariance, moment, min(n / self.count, 1.0))
         self.refresh()
