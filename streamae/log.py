@@ -194,6 +194,8 @@ def _plain(value: object) -> object:
 
 def _shown(value: object) -> str:
     """Quote what would not be read back as one word on one line."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(_shown, value))
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     one_word = text.isprintable() and not set(text) & {" ", '"', "="}
     return text if text and one_word else json.dumps(text, ensure_ascii=False)

@@ -18,7 +18,10 @@ def alert(offset: int, feature: str = "pressure", **changes: Any) -> Alert:
         "budget": 1e-3,
         "severity": "critical",
         "episode_id": f"id-{offset}",
-        "attribution": [Attribution(feature, 80.0, 45.2, 0.61), Attribution("flow", 4e-5, 0, 0.2)],
+        "attribution": [
+            Attribution(feature, 80.0, 45.2, 0.61),
+            Attribution("flow", 4e-5, 0, 0.003),
+        ],
         "missing": ["valve"],
         "model": Model("0.1.0", offset, 1),
     }

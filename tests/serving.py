@@ -31,7 +31,7 @@ class State:
             status=self.document,
             alive=lambda: self.alive,
             unready=lambda: self.unready,
-            version={"name": "pump", "version": "0.1.0"},
+            version={"name": "pump", "streamae": "0.1.0"},
             config={"kafka": {"sasl_password": "[redacted]"}},
         )
 

@@ -87,7 +87,7 @@ def test_status(server: Server, state: State) -> None:
     state.unready = ["restoring"]
     assert ask(server, "/status?since=0").json == {
         "name": "pump",
-        "version": "0.1.0",
+        "streamae": "0.1.0",
         "unready": ["restoring"],
         "records": 3,
     }
@@ -101,7 +101,7 @@ def test_json_has_no_nan(server: Server, state: State) -> None:
 
 
 def test_version_and_config(server: Server) -> None:
-    assert ask(server, "/version").json["version"] == "0.1.0"
+    assert ask(server, "/version").json["streamae"] == "0.1.0"
     assert ask(server, "/config").json == {"kafka": {"sasl_password": "[redacted]"}}
 
 

@@ -114,10 +114,14 @@ def test_exception(stream: io.StringIO, style: str) -> None:
 
 def test_text_line(stream: io.StringIO) -> None:
     log.configure("info", "text", stream)
-    log.Logger("x").info("restored", n=3, loss=0.123456789, why="a b", empty="", lines="a\nb")
+    log.Logger("x").info(
+        "restored", n=3, loss=0.123456789, why="a b", empty="", lines="a\nb", few=["f1", "f 2"]
+    )
     time, rest = stream.getvalue().split(" ", 1)
     assert len(time) == len("12:34:56")
-    assert rest == 'info    restored n=3 loss=0.123457 why="a b" empty="" lines="a\\nb"\n'
+    assert (
+        rest == 'info    restored n=3 loss=0.123457 why="a b" empty="" lines="a\\nb" few=f1,"f 2"\n'
+    )
 
 
 @pytest.mark.parametrize(
