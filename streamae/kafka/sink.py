@@ -7,9 +7,11 @@ from typing import Any
 from kafka import OffsetAndMetadata
 from kafka.errors import (
     CommitFailedError,
+    IllegalGenerationError,
     KafkaError,
     RebalanceInProgressError,
     RetriableError,
+    UnknownMemberIdError,
 )
 
 from streamae.config import Config
@@ -23,6 +25,15 @@ log = logging.getLogger(__name__)
 
 METADATA_BYTES = 4096
 """The broker's default limit for the text beside a committed offset (offset.metadata.max.bytes)."""
+
+REPEATABLE = (
+    CommitFailedError,
+    IllegalGenerationError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+    RetriableError,
+)
+"""A membership that a rebalance made stale, and what brokers recover from."""
 
 Offsets = Mapping[TopicPartition, OffsetAndMetadata]
 
@@ -187,4 +198,4 @@ def offsets(commit: Commit, pointers: Mapping[TopicPartition, str]) -> Offsets:
 
 def can_repeat(error: KafkaError) -> bool:
     """Return whether the same commit may succeed after the next poll."""
-    return isinstance(cause(error), RetriableError | CommitFailedError | RebalanceInProgressError)
+    return isinstance(cause(error), REPEATABLE)

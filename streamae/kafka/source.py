@@ -78,9 +78,9 @@ class KafkaSource:
         failure: Exception | None = None
         while isinstance(event := self._happened.get(), Rebalance):
             failure = self._report(event) or failure
-        records = self._records(event.polled)
         if failure is not None:
             raise failure
+        records = self._records(event.polled)
         self._reassign_strangers()
         return Poll(batches=self._batches(records), lag=self._lag())
 

@@ -11,6 +11,7 @@
 SASL_SSL listener with SCRAM-SHA-512 and ACLs that allow nothing until one is created.
 """
 
+import ctypes
 import fcntl
 import os
 import shutil
@@ -127,7 +128,8 @@ class Broker:
                 [*self._java(), "kafka.Kafka", str(self._config)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                start_new_session=True,  # Ctrl-C is for the tests, which stop the broker.
+                preexec_fn=die_with_parent,  # noqa: PLW1509  One call, which takes no lock.
             )
         self._await_ready()
 
@@ -214,6 +216,12 @@ class Broker:
                 tail = self.log.read_text(errors="replace")[-4000:]
                 raise RuntimeError(f"the broker did not start; {self.log} ends with\n{tail}")
             time.sleep(0.05)
+
+
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent dies, however that happens."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def listening(port: int) -> bool:

@@ -4,7 +4,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import (
+    KafkaAdminClient,
+    KafkaConsumer,
+    KafkaProducer,
+    OffsetAndMetadata,
+    TopicPartition,
+)
+from kafka.admin import MemberToRemove
 
 
 class Cluster:
@@ -15,7 +22,8 @@ class Cluster:
         self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
 
     def create(self, *topics: str, partitions: int = 1, compact: bool = False) -> None:
-        configs = {"cleanup.policy": "compact"} if compact else {}
+        """Make topics that keep everything: tests write event times of 1970."""
+        configs = {"cleanup.policy": "compact"} if compact else {"retention.ms": "-1"}
         self.admin.create_topics(
             {
                 topic: {
@@ -82,6 +90,22 @@ class Cluster:
 
     def values(self, topic: str, isolation: str = "read_committed") -> list[bytes]:
         return [record.value for record in self.read(topic, isolation)]
+
+    def committed(self, group: str, topic: str, partition: int = 0) -> OffsetAndMetadata | None:
+        """Return what the group committed, None where it did not."""
+        found = self.admin.list_group_offsets({group: [TopicPartition(topic, partition)]})[group]
+        offset = found.get(TopicPartition(topic, partition))
+        return offset if offset is not None and offset.offset >= 0 else None
+
+    def cut(self, topic: str, offset: int, partition: int = 0) -> None:
+        """Delete the records before `offset`, as retention does."""
+        self.admin.delete_records({TopicPartition(topic, partition): offset})
+
+    def expel(self, group: str) -> None:
+        """Remove every member from the group; they notice at their next heartbeat or commit."""
+        members = self.admin.describe_groups([group])[group]["members"]
+        leaving = [MemberToRemove(member_id=member["member_id"]) for member in members]
+        self.admin.remove_group_members(group, leaving)
 
     def close(self) -> None:
         self.admin.close()

@@ -54,6 +54,11 @@ def named(bootstrap: str, **kafka: Any) -> Config:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # kafka-python leaves sockets that were still connecting to the garbage collector.
+    config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Self
 
 from streamae.config import Config
-from streamae.kafka import KafkaSource, TransactionalSink, connect
+from streamae.kafka import KafkaSource, connect
 from streamae.types import Commit, Committed, Output, RecordBatch, TopicPartition
 
 
@@ -18,6 +18,7 @@ class Member:
         self.committed: dict[TopicPartition, Committed | None] = {}
         self.batches: list[RecordBatch] = []
         self.lag: dict[TopicPartition, int] = {}
+        self.on_assigned: Callable[[], None] = lambda: None
         self.on_revoked: Callable[[], None] = lambda: None
         self.source.start(self)
 
@@ -27,6 +28,7 @@ class Member:
             found = self.sink.committed(partition)
             self.committed[partition] = found
             self.source.seek(partition, None if found is None else found.offset)
+        self.on_assigned()
 
     def on_revoke(self, partitions: Iterable[TopicPartition]) -> None:
         self.events.append(("revoke", list(partitions)))
@@ -85,6 +87,3 @@ def commit(
     outputs = [alert(partition, value) for value in values]
     snapshots = {} if snapshot is None else {partition: snapshot}
     return Commit(outputs, {partition: offset}, snapshots)
-
-
-__all__ = ["Member", "TransactionalSink", "alert", "commit"]
