@@ -1,31 +1,41 @@
 """`python -m tests.regenerate`: write again what is generated from the code."""
 
 import json
+import re
 from pathlib import Path
 
-from streamae import records, reference
+from streamae import metrics, records, reference
 
 ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- config -->\n", "<!-- /config -->\n"
 
 
 def generated() -> dict[Path, str]:
     """Return every generated file with what it must hold."""
-    readme = (ROOT / "README.md").read_text()
-    head, begin, rest = readme.partition(BEGIN)
-    _, end, tail = rest.partition(END)
     schemas = {
         ROOT / "streamae/schemas" / name: json.dumps(schema, indent=2) + "\n"
         for name, schema in records.schemas().items()
     }
+    readme = (ROOT / "README.md").read_text()
+    readme = between(readme, "config", reference.table())
+    readme = between(readme, "metrics", metrics.reference())
     return {
         **schemas,
         ROOT / "config/streamae.yaml": reference.template(),
         ROOT / "config/streamae.schema.json": json.dumps(reference.schema(), indent=2) + "\n",
-        ROOT / "README.md": f"{head}{begin}\n{reference.table()}\n{end}{tail}",
+        ROOT / "README.md": readme,
     }
 
 
+def between(text: str, name: str, content: str) -> str:
+    """Return `text` with `content` between the markers of that name, which must be there."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    replaced, n = pattern.subn(lambda _: f"{begin}\n{content.rstrip()}\n\n{end}", text)
+    if n != 1:
+        raise ValueError(f"README.md has no {begin}")
+    return replaced
+
+
 if __name__ == "__main__":
-    for path, text in generated().items():
-        path.write_text(text)
+    for path, content in generated().items():
+        path.write_text(content)

@@ -9,7 +9,7 @@ from streamae import reference
 from streamae.config import Config
 from streamae.configfile import load
 from streamae.keys import keys
-from tests.regenerate import BEGIN, END, generated
+from tests.regenerate import generated
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
@@ -24,11 +24,6 @@ def errors(document: Any) -> list[str]:
 @pytest.mark.parametrize("path", generated(), ids=lambda path: path.name)
 def test_generated_files_are_current(path: Path) -> None:
     assert path.read_text() == generated()[path], "run `python -m tests.regenerate`"
-
-
-def test_readme_has_its_markers_once() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert [readme.count(marker) for marker in (BEGIN, END)] == [1, 1]
 
 
 def test_template_is_the_defaults() -> None:
