@@ -129,7 +129,7 @@ class Detector:
 
     @torch.inference_mode()
     def explain(self, x: Floats) -> Explanation:
-        """Explain one record x[d]; see `streamae.detector.explain`."""
+        """Return which features make the record x[d] anomalous, and what they should have been."""
         return explain(x, self._scaler, self._autoencoder, self._residual)
 
     def state_dict(self) -> State:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from streamae.detector.autoencoder import Autoencoder
 from streamae.detector.scaler import Scaler
@@ -29,17 +30,21 @@ def explain(x: Floats, scaler: Scaler, autoencoder: Autoencoder, whitener: White
     """
     z = scaler.transform(x[None]).to(autoencoder.encoder.device)
     missing = torch.isnan(z)
-    z = z.nan_to_num_(0.0)
-    residual = whitener.impute((z - autoencoder.recons(z)).masked_fill_(missing, 0.0), missing)
-    gradient = whitener.gradient(residual)
-    diagonal = whitener.precision_diagonal
-    conditional = (gradient / diagonal)[0].double().cpu().numpy()
-    relief = (gradient.square() / diagonal).masked_fill_(missing, 0.0)[0].double().cpu().numpy()
-    where_missing = missing[0].cpu().numpy()
-    seen = z[0].double().cpu().numpy()
-    recons = seen - (z - autoencoder.recons(z))[0].double().cpu().numpy()
-    expected = np.where(where_missing, recons, seen - conditional)
-    return Explanation(x.copy(), scaler.inverse(expected), _shares(relief, ~where_missing))
+    z.nan_to_num_(0.0)
+    recons = autoencoder.recons(z)
+    residual = whitener.impute((z - recons).masked_fill_(missing, 0.0), missing)
+    gradient, diagonal = whitener.gradient(residual), whitener.precision_diagonal
+    expected = recons + residual - gradient / diagonal
+    relief = (gradient.square() / diagonal).masked_fill_(missing, 0.0)
+    return Explanation(
+        observed=x.copy(),
+        expected=scaler.inverse(_to_doubles(expected)),
+        share=_shares(_to_doubles(relief), ~np.isnan(x)),
+    )
+
+
+def _to_doubles(row: Tensor) -> Doubles:
+    return row[0].double().cpu().numpy()
 
 
 def _shares(relief: Doubles, observed: Bools) -> Doubles:

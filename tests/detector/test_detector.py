@@ -1,10 +1,14 @@
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from river import datasets
 
 from streamae.config import DetectorConfig
-from streamae.detector import Detector
+from streamae.detector import Detector, set_threads
+from streamae.types import Floats
 from tests import checks
 
 
@@ -21,6 +25,141 @@ def maker(activation: str) -> checks.Make:
 @pytest.mark.parametrize("check", checks.CHECKS)
 def test_contract(check: Callable[[checks.Make], None], activation: str) -> None:
     check(maker(activation))
+
+
+def normal(n: int, d: int = 8, seed: int = 0) -> Floats:
+    rng = np.random.default_rng(seed)
+    mixing = rng.standard_normal((d, d))
+    return (rng.standard_normal((n, d)) @ mixing).astype(np.float32)
+
+
+def test_warm_up_is_silent_and_its_progress_a_function_of_the_log() -> None:
+    detector = Detector(DetectorConfig(device="cpu"), 8, "topic/0")
+    x = normal(6 * 256)
+    x[[300, 5 * 256 + 9]] *= 100.0
+    steps = []
+    for block in x.reshape(6, 256, 8):
+        answer = detector.score(block, 256)
+        assert np.isnan(answer.score).all() == (detector.n_blocks == 0)
+        assert (answer.p_value < 1e-3).any() == detector.warm
+        assert np.isfinite(detector.threshold(1e-3)) == detector.warm
+        steps.append((detector.warmup_progress, detector.warm))
+        detector.learn(block, answer)
+    assert [progress for progress, _ in steps] == [0.0, 0.0, 0.25, 0.5, 0.75, 1.0]
+    assert [warm for _, warm in steps] == [False] * 5 + [True]
+
+
+def test_p_value_and_threshold_decide_alike() -> None:
+    detector = Detector(DetectorConfig(device="cpu"), 8, "topic/0")
+    checks.feed(detector, normal(20 * 256))
+    block = normal(256, seed=1)
+    block[::7] *= 1.7
+    answer = detector.score(block, 256)
+    for alpha in (0.5, 0.05, 0.01, 1e-3):
+        flagged = answer.score >= detector.threshold(alpha)
+        np.testing.assert_array_equal(flagged, answer.p_value <= alpha)
+
+
+def test_one_in_a_thousand_clean_records_is_flagged_at_one_in_a_thousand() -> None:
+    detector = Detector(DetectorConfig(device="cpu", n_latents=32), 8, "topic/0")
+    x = np.random.default_rng(1).permutation(normal(60_000))
+    p = np.concatenate([answer.p_value for answer in checks.feed(detector, x)])
+    assert 0.4e-3 < (p[4096:] < 1e-3).mean() < 2.5e-3
+
+
+def test_a_level_shift_is_flagged_and_then_learnt() -> None:
+    detector = Detector(DetectorConfig(device="cpu"), 8, "topic/0")
+    x = normal(40 * 256)
+    x[20 * 256 :] += 4.0 * x.std(0)
+    flagged = [(answer.p_value < 1e-2).mean() for answer in checks.feed(detector, x)]
+    assert flagged[20] > 0.5
+    assert max(flagged[36:]) < 0.05
+
+
+def test_learned_says_what_happened() -> None:
+    config = DetectorConfig(device="cpu", n_latents=16, autoencoder_memory=4096)
+    detector = Detector(config, 8, "topic/0")
+    x = normal(24 * 256)
+    x[23 * 256 + 5] *= 50.0
+    said = [detector.learn(block, detector.score(block, 256)) for block in x.reshape(24, 256, 8)]
+    assert [learned.autoencoder_learned for learned in said] == [
+        i < 16 or i % 4 == 0 for i in range(24)
+    ]
+    assert all(0 < learned.active_share < 1 for learned in said)
+    assert said[-1].n_suspects >= 1
+    assert said[-1].loss > said[-2].loss
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"stream": "topic/1"}])
+def test_seed_and_stream_change_every_random_choice(other: dict[str, Any]) -> None:
+    first = Detector(DetectorConfig(device="cpu"), 8, "topic/0")
+    stream = other.get("stream", "topic/0")
+    second = Detector(DetectorConfig(device="cpu", seed=other.get("seed", 0)), 8, stream)
+    x = normal(512)
+    for detector in (first, second):
+        checks.feed(detector, x)
+    a, b = first.state_dict(), second.state_dict()
+    for name in ("autoencoder.encoder", "histograms.width", "trainer.gram"):
+        assert not np.array_equal(a[name], b[name])
+    np.testing.assert_array_equal(a["scaler.mean"], b["scaler.mean"])
+
+
+def test_a_state_of_another_form_changes_nothing() -> None:
+    detector = Detector(DetectorConfig(device="cpu"), 8, "topic/0")
+    checks.feed(detector, normal(512))
+    before = detector.state_dict()
+    other = Detector(DetectorConfig(device="cpu"), 9, "topic/0").state_dict()
+    with pytest.raises(ValueError, match=r"adam\.first.*\[10, 128\], not float32\[9, 128\]"):
+        detector.load_state_dict(other)
+    after = detector.state_dict()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_read_only_records() -> None:
+    detector = Detector(DetectorConfig(device="cpu"), 8, "topic/0")
+    x = normal(512)
+    x.flags.writeable = False
+    checks.feed(detector, x)
+    assert detector.n_blocks == 2
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_set_threads(n: int) -> None:
+    before = torch.get_num_threads()
+    set_threads(n)
+    assert torch.get_num_threads() == n
+    set_threads(before)
+
+
+def test_shuttle() -> None:
+    records = [(list(x.values()), y) for x, y in datasets.Shuttle()]
+    x = np.array([x for x, _ in records], np.float32)
+    anomaly = np.array([y for _, y in records], bool)
+    answers = checks.feed(Detector(DetectorConfig(device="cpu"), x.shape[1], "shuttle/0"), x)
+    score = np.concatenate([answer.score for answer in answers])
+    assert checks.roc_auc(anomaly[512 : len(score)], score[512:]) > 0.98
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+def test_cuda_agrees_with_the_cpu(activation: str) -> None:
+    x = checks.stream(6000)
+    x[::97, 1] = np.nan
+    answers = []
+    for device in ("cpu", "cuda"):
+        config = DetectorConfig(device=device, activation=activation, n_latents=32)
+        answers.append(checks.feed(Detector(config, x.shape[1], "topic/0"), x))
+    for on_cpu, on_cuda in list(zip(*answers, strict=True))[1:]:
+        np.testing.assert_allclose(on_cpu.score, on_cuda.score, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("check", checks.CHECKS)
+def test_contract_on_cuda(check: Callable[[checks.Make], None]) -> None:
+    config = DetectorConfig(n_latents=32, block_size=128, device="cuda")
+    check(lambda n_features: Detector(config, n_features, "topic/0"))
 
 
 def test_state_keeps_its_form_when_every_memory_is_full() -> None:

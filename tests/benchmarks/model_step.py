@@ -1,0 +1,102 @@
+"""One step of the model beside the matrix products it cannot avoid, interleaved, on one thread."""
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+import torch
+
+from streamae.config import DetectorConfig
+from streamae.detector import Detector, set_threads
+from streamae.types import Floats
+
+SIZES = (10, 40, 128)
+N_ROUNDS = 30
+
+Product = tuple[int, int, int]
+"""Rows, inner dimension and columns of a matrix product."""
+
+
+def run() -> list[str]:
+    """Return a table of microseconds of CPU time per record, by number of features."""
+    set_threads(1)
+    lines = [
+        "model step, us of CPU per record at the default configuration, median of rounds",
+        f"{'':10}{'score':>8}{'learn':>8}{'both':>8}{'products':>10}{'ratio':>8}",
+    ]
+    for d in SIZES:
+        score, learn, products = times(d)
+        both = score + learn
+        lines.append(
+            f"{f'd = {d}':10}{score:8.2f}{learn:8.2f}{both:8.2f}{products:10.2f}"
+            f"{both / products:8.1f}"
+        )
+    return lines
+
+
+def times(d: int) -> tuple[float, float, float]:
+    """Return the microseconds per record of score, learn and the bare products."""
+    config = DetectorConfig(device="cpu")
+    size, period = config.block_size, config.autoencoder_interval
+    detector = Detector(config, d, "benchmark/0")
+    while detector.n_blocks * size < 2 * config.autoencoder_memory:
+        step(detector, records(size, d, detector.n_blocks))
+    products = bare_products(config, d)
+    rounds = []
+    for _ in range(N_ROUNDS):
+        blocks = [records(size, d, detector.n_blocks + i) for i in range(period)]
+        took = [step(detector, block) for block in blocks]
+        floor = cpu_time(products)
+        rounds.append((sum(s for s, _ in took), sum(learn for _, learn in took), floor))
+    per_record = 1e6 / (size * period)
+    score, learn, floor = (median(column) * per_record for column in zip(*rounds, strict=True))
+    return score, learn, floor
+
+
+def records(n: int, d: int, seed: int) -> Floats:
+    """Return correlated normal records [n, d]; the correlation is the same for every seed."""
+    mixing = np.random.default_rng(d).standard_normal((d, d))
+    rows = np.random.default_rng(seed).standard_normal((n, d))
+    return (rows @ mixing).astype(np.float32)
+
+
+def step(detector: Detector, block: Floats) -> tuple[float, float]:
+    """Return the seconds that scoring and learning one block took."""
+    start = time.process_time()
+    scores = detector.score(block, len(block))
+    scored = time.process_time()
+    detector.learn(block, scores)
+    return scored - start, time.process_time() - scored
+
+
+def bare_products(config: DetectorConfig, d: int) -> Callable[[], None]:
+    """Return the products of as many blocks as there are between two lessons of the autoencoder.
+
+    Factorising and solving are left out, and so is everything that is linear in the records.
+    """
+    n, h, inputs = config.block_size, config.n_latents, 1 + d
+    k = inputs + h
+    score: list[Product] = [(n, inputs, h), (n, h, d), (n, inputs, d), (n, d, d), (n, d, d)]
+    residual: list[Product] = [(d, n, d)]
+    denoise: list[Product] = [(n, inputs, h), (n, k, d), (n, inputs, d)]
+    descend: list[Product] = [(n, d, h), (inputs, n, h)]
+    moments: list[Product] = [(k, n, k), (k, n, d), (d, n, d), (d, n, d), (d, n, d)]
+    shapes = config.autoencoder_interval * (score + residual) + denoise + descend + moments
+    rng = torch.Generator().manual_seed(0)
+    pairs = [
+        (torch.randn(rows, inner, generator=rng), torch.randn(inner, columns, generator=rng))
+        for rows, inner, columns in shapes
+    ]
+
+    def multiply() -> None:
+        for left, right in pairs:
+            torch.mm(left, right)
+
+    return multiply
+
+
+def cpu_time(work: Callable[[], None]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start

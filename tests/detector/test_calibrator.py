@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from streamae.detector.calibrator import Calibrator
+
+
+def calibrated(scores: np.ndarray, memory: int = 20_000) -> Calibrator:
+    calibrator = Calibrator(memory)
+    for start in range(0, len(scores), 256):
+        calibrator.update(scores[start : start + 256])
+    return calibrator
+
+
+def gamma(n: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).gamma(4.0, 1.0, n)
+
+
+def test_nothing_is_anomalous_before_a_score_was_seen() -> None:
+    calibrator = Calibrator(1000)
+    np.testing.assert_array_equal(calibrator.p_value(np.array([0.0, 1e9])), 1.0)
+    assert calibrator.threshold(0.5) == np.inf
+
+
+def test_p_values_of_the_same_distribution_are_uniform() -> None:
+    p = calibrated(gamma(20_000)).p_value(gamma(200_000, seed=1))
+    for alpha, tolerance in ((0.5, 0.05), (0.1, 0.1), (0.01, 0.2), (0.001, 0.5)):
+        assert (p <= alpha).mean() == pytest.approx(alpha, rel=tolerance)
+
+
+def test_p_value_never_rises_with_the_score() -> None:
+    score = np.linspace(0.0, 600.0, 400_001)
+    p = calibrated(gamma(5000)).p_value(score)
+    assert (np.diff(p) <= 0).all()
+    assert p[0] == 1.0
+    assert p[-1] > 0.0
+
+
+@pytest.mark.parametrize("alpha", [0.9, 0.3, 0.05, 0.02, 0.0199, 1e-3, 1e-6, 1e-100])
+def test_threshold_is_the_inverse(alpha: float) -> None:
+    calibrator = calibrated(gamma(5000))
+    threshold = calibrator.threshold(alpha)
+    around = threshold * np.array([1 - 1e-9, 1.0, 1 + 1e-9])
+    p = calibrator.p_value(around)
+    assert p[1] == pytest.approx(alpha, rel=1e-9)
+    assert p[0] >= alpha >= p[2]
+
+
+def test_float32_scores_decide_alike_by_p_value_and_by_threshold() -> None:
+    calibrator = calibrated(gamma(5000))
+    score = (gamma(100_000, seed=2) * 1.5).astype(np.float32)
+    for alpha in (0.1, 1e-2, 1e-3, 1e-4):
+        flagged = score >= calibrator.threshold(alpha)
+        np.testing.assert_array_equal(flagged, calibrator.p_value(score) <= alpha)
+
+
+def test_old_scores_fade() -> None:
+    scores = np.concatenate([gamma(20_000) + 50.0, gamma(20_000)])
+    assert calibrated(scores, memory=2000).p_value(np.array([40.0]))[0] < 1e-6
+    assert calibrated(scores, memory=10**6).p_value(np.array([40.0]))[0] > 0.4
+
+
+def test_equal_scores() -> None:
+    calibrator = calibrated(np.full(5000, 3.0))
+    p = calibrator.p_value(np.array([2.9, 3.0, 3.1, 5.0]))
+    assert (np.diff(p) < 0).all()
+    assert p[0] == 1.0
+    assert p[-1] < 1e-9
+    assert np.isfinite(calibrator.threshold(1e-9))

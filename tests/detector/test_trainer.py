@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from streamae.config import DetectorConfig
+from streamae.detector import loss
+from streamae.detector.autoencoder import Autoencoder
+from streamae.detector.seeds import generator
+from streamae.detector.trainer import Trainer
+
+CPU = torch.device("cpu")
+N = 256
+
+
+def circle(n: int, seed: int = 0) -> Tensor:
+    """Records on a circle in a plane of four features: curved, so beyond a linear model."""
+    rng = np.random.default_rng(seed)
+    angle = rng.random(n) * 2 * np.pi
+    x = np.stack([np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle)], axis=1)
+    return torch.from_numpy((1.4 * x + 0.05 * rng.standard_normal(x.shape)).astype(np.float32))
+
+
+def trainer(config: DetectorConfig, z: Tensor) -> Trainer:
+    autoencoder = Autoencoder(z.shape[1], config.n_latents, config.activation, CPU)
+    autoencoder.init_encoder_(z[:N], generator(0, "t/0", 0, "encoder"))
+    return Trainer(config, autoencoder, CPU)
+
+
+def learn(part: Trainer, z: Tensor, missing: Tensor | None = None) -> None:
+    for i in range(0, len(z) - N + 1, N):
+        hidden = None if missing is None else missing[i : i + N]
+        block = z[i : i + N] if hidden is None else z[i : i + N].masked_fill(hidden, 0.0)
+        part.learn(block, torch.ones(N), hidden, generator(0, "t/0", i, "corruption"))
+
+
+def test_decoder_is_the_ridge_regression_on_the_code() -> None:
+    config = DetectorConfig(n_latents=16, corruption_noise=0.0)
+    z = circle(N)
+    part = trainer(config, z)
+    model = part._autoencoder
+    inputs = model.inputs(z)
+    features = torch.cat([inputs, model.encode(inputs)], dim=1).double()
+    weights = torch.rand(N, generator=torch.Generator().manual_seed(0)) + 0.5
+    part.learn(z, weights, None, generator(0, "t/0", 0, "corruption"))
+    weighted = features.T * weights / N
+    gram = weighted @ features + config.ridge * torch.eye(features.shape[1])
+    expected = torch.linalg.solve(gram, weighted @ z.double()).float()
+    torch.testing.assert_close(model.decoder, expected, rtol=1e-2, atol=1e-3)
+    linear = torch.linalg.solve(gram[:5, :5], (weighted @ z.double())[:5]).float()
+    torch.testing.assert_close(part.linear_decoder, linear, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+def test_encoder_step_is_adam_on_the_gradient_of_autograd(activation: str) -> None:
+    config = DetectorConfig(
+        n_latents=16, activation=activation, l1_weight=0.1, sparsity_weight=0.5, ridge=0.1
+    )
+    z = circle(2 * N)
+    part = trainer(config, z)
+    learn(part, z[:N])
+    model = part._autoencoder
+    encoder = torch.nn.Parameter(model.encoder.clone())
+    adam = torch.optim.Adam([encoder], lr=config.learning_rate)
+    adam.load_state_dict(
+        {
+            "state": {
+                0: {
+                    "step": torch.tensor(float(part.adam.n_steps)),
+                    "exp_avg": part.adam.first.clone(),
+                    "exp_avg_sq": part.adam.second.clone(),
+                }
+            },
+            "param_groups": adam.state_dict()["param_groups"],
+        }
+    )
+    clean, rng = z[N:], generator(0, "t/0", 1, "corruption")
+    noise = config.corruption_noise * torch.randn(N, 4, generator=rng)
+    inputs = torch.cat([torch.ones(N, 1), clean + noise], dim=1)
+    latents = getattr(torch, activation)(inputs @ encoder)
+    recons = torch.cat([inputs, latents], dim=1) @ model.decoder.clone()
+    penalty = (
+        loss.l1_penalty(latents, 0.1)
+        if activation == "relu"
+        else loss.kl_penalty(latents, config.sparsity_target, 0.5)
+    )
+    ((clean - recons).square().mean() + penalty.value).backward()
+    adam.step()
+    part.learn(clean, torch.ones(N), None, generator(0, "t/0", 1, "corruption"))
+    torch.testing.assert_close(model.encoder, encoder.detach(), rtol=1e-3, atol=1e-4)
+
+
+def test_beats_the_linear_denoiser_on_curved_data_only() -> None:
+    curved = trainer(DetectorConfig(n_latents=64), circle(N))
+    learn(curved, circle(20 * N))
+    assert curved.nats > 1.0
+    normal = torch.randn(20 * N, 4, generator=torch.Generator().manual_seed(0))
+    flat = trainer(DetectorConfig(n_latents=64), normal)
+    learn(flat, normal)
+    assert flat.nats < 0.1
+
+
+@pytest.mark.parametrize(("weight", "moves"), [(5.0, True), (0.0, False)])
+def test_kl_moves_the_mean_activation_to_its_target(weight: float, moves: bool) -> None:
+    config = DetectorConfig(
+        n_latents=32, activation="sigmoid", sparsity_weight=weight, learning_rate=0.02
+    )
+    part = trainer(config, circle(N))
+    learn(part, circle(300 * N))
+    assert (part.active_share == pytest.approx(0.1, abs=0.02)) == moves
+
+
+@pytest.mark.parametrize("weight", [0.0, 3.0])
+def test_l1_thins_the_code(weight: float) -> None:
+    part = trainer(DetectorConfig(n_latents=32, l1_weight=weight, learning_rate=0.02), circle(N))
+    learn(part, circle(100 * N))
+    assert (part.active_share < 0.1) == (weight > 0)
+    assert (part.n_dead_latents > 0) == (weight > 0)
+
+
+def test_a_missing_feature_is_predicted_as_if_it_had_been_seen() -> None:
+    z = circle(40 * N)
+    missing = torch.zeros(z.shape, dtype=torch.bool)
+    missing[:, 3] = torch.rand(len(z), generator=torch.Generator().manual_seed(0)) < 0.3
+    part = trainer(DetectorConfig(n_latents=64), z)
+    learn(part, z, missing)
+    fresh = circle(N, seed=1)
+    error = (fresh - part._autoencoder.recons(fresh))[:, 3]
+    assert error.square().mean().item() < 0.1 * fresh[:, 3].var().item()
+
+
+def test_missing_targets_pull_nothing() -> None:
+    """What stands in a missing place has no effect at all."""
+    z = circle(4 * N)
+    missing = torch.rand(z.shape, generator=torch.Generator().manual_seed(0)) < 0.2
+    decoders = []
+    for config in (DetectorConfig(n_latents=16), DetectorConfig(n_latents=16)):
+        part = trainer(config, z)
+        learn(part, z if not decoders else z.masked_fill(missing, 2.5), missing)
+        decoders.append(part._autoencoder.decoder)
+    assert torch.equal(*decoders)
+
+
+def test_sums_are_filled_by_their_memory() -> None:
+    part = trainer(DetectorConfig(n_latents=8, autoencoder_memory=4096), circle(N))
+    learn(part, circle(15 * N))
+    assert not part.filled
+    learn(part, circle(3 * N))
+    assert part.filled
+    assert part.count == 4096.0
