@@ -28,25 +28,24 @@ class Calibrator(Stateful):
     def __init__(self, memory: int) -> None:
         self._memory = memory
         self._edges: Doubles = np.expm1(STEP * np.arange(N_BINS + 1))
+        self._widths: Doubles = np.diff(self._edges)
         self.counts: Doubles = np.zeros(N_BINS)
         self.refresh()
 
     def refresh(self) -> None:
-        above = np.zeros(N_BINS + 1)
-        np.cumsum(self.counts[::-1], out=above[-2::-1])
-        self._survival = above / above[0] if above[0] > 0 else np.ones(N_BINS + 1)
+        above = np.append(np.cumsum(self.counts[::-1])[::-1], 0.0)
+        self.calibrated = bool(above[0] > 0.0)
+        """Whether any score was seen."""
+        if not self.calibrated:
+            return
+        self._survival: Doubles = above / above[0]
         self._tail_start = float(np.interp(-TAIL, -self._survival, self._edges))
-        last = int(np.searchsorted(self._edges, self._tail_start, side="right"))
-        knots = np.append(self._tail_start, self._edges[last:])
-        heights = np.append(TAIL, self._survival[last:])
-        area = float(((heights[1:] + heights[:-1]) * np.diff(knots)).sum()) / 2
+        rest = int(np.searchsorted(self._edges, self._tail_start, side="right"))
+        survival = self._survival[rest:]
+        area = (TAIL + survival[0]) * (self._edges[rest] - self._tail_start)
+        area = 0.5 * float(area + (survival[1:] + survival[:-1]) @ self._widths[rest:])
         # The width of a bin is the resolution: equal scores would else give an excess of zero.
         self._excess = max(area / TAIL, STEP * (1.0 + self._tail_start))
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether any score was seen."""
-        return bool(self._survival[-1] == 0.0)
 
     def p_value(self, score: Floats | Doubles) -> Doubles:
         """Return p(score), of the same shape; 1 before anything was seen."""
@@ -68,7 +67,7 @@ class Calibrator(Stateful):
     def update(self, score: Floats | Doubles) -> None:
         """Learn the scores [n] of a block."""
         place = (np.log1p(score.astype(np.float64)) / STEP).astype(np.int64)
-        place = np.clip(place, 0, N_BINS - 1)
+        place = np.minimum(place, N_BINS - 1)
         keep = max(0.0, 1.0 - len(score) / self._memory)
         self.counts = keep * self.counts + np.bincount(place, minlength=N_BINS)
         self.refresh()

@@ -38,7 +38,7 @@ class MarginalHistograms(Stateful):
         self.feature = order.to(device)
         self.width = 0.08 + 0.42 * torch.rand(n_histograms, generator=generator).to(device)
         self.offset = torch.rand(n_histograms, generator=generator).to(device)
-        self.counts = torch.zeros(n_histograms * N_BINS, dtype=torch.float64, device=device)
+        self.counts = torch.zeros(n_histograms * N_BINS, device=device)
         self.total = 0.0
         self.refresh()
 
@@ -50,8 +50,7 @@ class MarginalHistograms(Stateful):
 
     def _tabulate(self) -> None:
         # -log p(bin), p = (count + 1) / (total + 100).
-        surprise = math.log(self.total + PSEUDO_RECORDS) - torch.log1p(self.counts)
-        self._surprise = surprise.float()
+        self._surprise = math.log(self.total + PSEUDO_RECORDS) - torch.log1p(self.counts)
 
     def bins(self, z: Tensor) -> Tensor:
         """Return the flat bin index [n, n_histograms] of each record of z[n, d]."""

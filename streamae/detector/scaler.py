@@ -73,7 +73,7 @@ class Scaler(Stateful):
         if float(squares.max()) >= Z_LIMIT**2:
             self._merge_far(x, ~np.isnan(x))
             return
-        count = np.full(len(self.mean), float(len(z)))
+        count: Doubles | float = float(len(z))
         if missing is not None:
             count -= missing.sum(0).cpu().numpy()
         first = z.sum(0).cpu().numpy() * self.scale
@@ -95,7 +95,7 @@ class Scaler(Stateful):
         d = np.clip(d, -cap, cap)
         self._merge(observed.sum(0), d.sum(0), np.square(d).sum(0))
 
-    def _merge(self, count: Doubles, first: Doubles, second: Doubles) -> None:
+    def _merge(self, count: Doubles | float, first: Doubles, second: Doubles) -> None:
         """Pairwise update of Chan, Golub and LeVeque (1979), sums taken about the old mean."""
         before = np.minimum(self.count, self._memory)
         total = np.maximum(before + count, 1.0)
