@@ -11,7 +11,7 @@ from kafka import (
     OffsetAndMetadata,
     TopicPartition,
 )
-from kafka.admin import MemberToRemove
+from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
 
 
 class Cluster:
@@ -100,6 +100,12 @@ class Cluster:
     def cut(self, topic: str, offset: int, partition: int = 0) -> None:
         """Delete the records before `offset`, as retention does."""
         self.admin.delete_records({TopicPartition(topic, partition): offset})
+
+    def settings(self, topic: str) -> dict[str, str]:
+        """Return the settings a topic was made with."""
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+        described = self.admin.describe_configs([resource])["topic"][topic]
+        return {name: entry["value"] for name, entry in described.items()}
 
     def expel(self, group: str) -> None:
         """Remove every member from the group; they notice at their next heartbeat or commit."""

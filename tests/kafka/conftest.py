@@ -1,17 +1,24 @@
-import itertools
+import gc
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from streamae.config import Config, KafkaConfig, OutputConfig, SourceConfig, StateConfig
-from streamae.values import Duration
+from streamae.config import Config
 from tests.kafka.broker import Broker
 from tests.kafka.cluster import Cluster
+from tests.kafka.configs import named
 
-NUMBERS = itertools.count()
+
+@pytest.fixture(autouse=True)
+def sockets_collected() -> Iterator[None]:
+    """Collect what kafka-python left open here, where no other test is blamed for it."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
@@ -40,27 +47,15 @@ def configured(broker: Broker, cluster: Cluster) -> Callable[..., Config]:
     return make
 
 
-def named(bootstrap: str, **kafka: Any) -> Config:
-    """Return a configuration whose names no other test has."""
-    name = f"t{next(NUMBERS)}"
-    return Config(
-        name=name,
-        source=SourceConfig(kind="kafka", topics=(f"{name}.in",)),
-        output=OutputConfig(alerts=f"{name}.alerts", dead_letters=f"{name}.rejected"),
-        state=StateConfig(topic=f"{name}.state"),
-        kafka=msgspec.structs.replace(
-            KafkaConfig(bootstrap_servers=(bootstrap,), session_timeout=Duration(3)), **kafka
-        ),
-    )
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    # kafka-python leaves sockets that were still connecting to the garbage collector.
-    config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
+    # kafka-python leaves the sockets of failed connections to the garbage collector.
+    config.addinivalue_line("filterwarnings", "ignore:unclosed <s:ResourceWarning")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        if item.path.parent == here and "broker" in getattr(item, "fixturenames", ()):
+        if item.path.parent == here and {"broker", "secured"} & set(
+            getattr(item, "fixturenames", ())
+        ):
             item.add_marker(pytest.mark.kafka)

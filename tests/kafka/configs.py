@@ -1,0 +1,25 @@
+"""Configurations of the tests, each with names of its own."""
+
+import itertools
+from typing import Any
+
+import msgspec
+
+from streamae.config import Config, KafkaConfig, OutputConfig, SourceConfig, StateConfig
+from streamae.values import Duration
+
+NUMBERS = itertools.count()
+
+
+def named(bootstrap: str, **kafka: Any) -> Config:
+    """Return a configuration whose names no other test has."""
+    name = f"t{next(NUMBERS)}"
+    return Config(
+        name=name,
+        source=SourceConfig(kind="kafka", topics=(f"{name}.in",)),
+        output=OutputConfig(alerts=f"{name}.alerts", dead_letters=f"{name}.rejected"),
+        state=StateConfig(topic=f"{name}.state"),
+        kafka=msgspec.structs.replace(
+            KafkaConfig(bootstrap_servers=(bootstrap,), session_timeout=Duration(3)), **kafka
+        ),
+    )

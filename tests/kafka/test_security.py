@@ -1,0 +1,159 @@
+"""TLS, SCRAM and ACLs: right credentials work, wrong ones say what is wrong, soon."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePattern,
+    ResourceType,
+)
+
+from streamae.config import Config, KafkaConfig
+from streamae.errors import AuthenticationError, UnreachableError
+from streamae.kafka import connect
+from streamae.types import TopicPartition
+from streamae.values import Duration, Secret
+from tests.kafka.broker import Broker, Tls
+from tests.kafka.certificates import issue
+from tests.kafka.cluster import Cluster
+from tests.kafka.configs import named
+from tests.kafka.worker import Member, commit
+
+PASSWORD = "correct horse"  # noqa: S105  The only use of it is here.
+
+
+class Secured(NamedTuple):
+    broker: Broker
+    cluster: Cluster
+    tls: Tls
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    directory = tmp_path_factory.mktemp("secured")
+    tls = issue(directory / "pem")
+    with (
+        Broker(directory / "kafka", tls=tls, users={"alice": PASSWORD}) as broker,
+        Cluster(broker.bootstrap) as cluster,
+    ):
+        yield Secured(broker, cluster, tls)
+
+
+def allow(cluster: Cluster, kind: ResourceType, name: str, *operations: ACLOperation) -> None:
+    """Allow alice some operations on everything whose name starts with `name`."""
+    pattern = ResourcePattern(kind, name, ACLResourcePatternType.PREFIXED)
+    granted = [ACL("User:alice", "*", one, ACLPermissionType.ALLOW, pattern) for one in operations]
+    assert not cluster.admin.create_acls(granted)["failed"]
+
+
+def allow_all(cluster: Cluster, config: Config, *, but: ResourceType | None = None) -> None:
+    """Grant what the documentation says is needed, except on one kind of resource."""
+    both = (ACLOperation.READ, ACLOperation.WRITE)
+    needed = {
+        ResourceType.TOPIC: both,
+        ResourceType.GROUP: (ACLOperation.READ,),
+        ResourceType.TRANSACTIONAL_ID: (ACLOperation.WRITE, ACLOperation.DESCRIBE),
+    }
+    for kind, operations in needed.items():
+        if kind is not but:
+            allow(cluster, kind, config.name, *operations)
+
+
+def with_topics(secured: Secured, **kafka: Any) -> Config:
+    config = named(
+        secured.broker.secure_bootstrap,
+        **{
+            "security_protocol": "SASL_SSL",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_username": "alice",
+            "sasl_password": Secret(PASSWORD),
+            "ssl_cafile": str(secured.tls.authority),
+            "connect_timeout": Duration(10),
+            **kafka,
+        },
+    )
+    output = config.output
+    secured.cluster.create(config.source.topics[0], output.alerts, output.dead_letters)
+    secured.cluster.create(config.state.topic, compact=True)
+    return config
+
+
+def test_right_credentials_are_let_in(secured: Secured, tmp_path: Path) -> None:
+    password_file = tmp_path / "password"
+    password_file.write_text(PASSWORD + "\n")
+    config = with_topics(secured, sasl_password=None, sasl_password_file=str(password_file))
+    allow_all(secured.cluster, config)
+    one = TopicPartition(config.source.topics[0], 0)
+    secured.cluster.write(one.topic, [b"a"])
+    with Member(config) as member:
+        member.poll_until(lambda m: m.values() == [b"a"])
+        assert member.sink.commit(commit(one, 1, b"x", snapshot=b"s"))
+    assert secured.cluster.values(config.output.alerts) == [b"x"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sasl_password": Secret("wrong horse")},
+        {"sasl_username": "bob"},
+        {"sasl_mechanism": "PLAIN"},
+        {"ssl_cafile": None},
+    ],
+    ids=["password", "user", "mechanism", "system authorities"],
+)
+def test_wrong_credentials_are_named(
+    secured: Secured, wrong: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    config = with_topics(secured, **wrong)
+    with (
+        caplog.at_level(logging.DEBUG),
+        pytest.raises(AuthenticationError, match="authentication failed at 127") as raised,
+    ):
+        connect(config)
+    assert "horse" not in str(raised.value)
+    assert "wrong horse" not in caplog.text
+
+
+def test_untrusted_certificate(secured: Secured, tmp_path: Path) -> None:
+    other = issue(tmp_path)
+    with pytest.raises(AuthenticationError, match="certificate verify failed"):
+        connect(with_topics(secured, ssl_cafile=str(other.authority)))
+
+
+def test_a_listener_of_another_protocol_is_not_reached(secured: Secured) -> None:
+    servers = (secured.broker.secure_bootstrap,)
+    plain = KafkaConfig(bootstrap_servers=servers, connect_timeout=Duration(1))
+    config = msgspec.structs.replace(with_topics(secured), kafka=plain)
+    with pytest.raises(UnreachableError, match="127"):
+        connect(config)
+
+
+def test_missing_topic_acl(secured: Secured) -> None:
+    config = with_topics(secured)
+    with pytest.raises(AuthenticationError, match=config.source.topics[0]):
+        connect(config)
+    allow(secured.cluster, ResourceType.TOPIC, config.name, ACLOperation.READ)
+    with pytest.raises(AuthenticationError, match=f"{config.output.alerts}.*WRITE"):
+        connect(config)
+
+
+def test_missing_group_acl(secured: Secured) -> None:
+    config = with_topics(secured)
+    allow_all(secured.cluster, config, but=ResourceType.GROUP)
+    with Member(config) as member, pytest.raises(AuthenticationError, match=config.name):
+        member.poll_until(lambda m: bool(m.owned))
+
+
+def test_missing_transactional_id_acl(secured: Secured) -> None:
+    config = with_topics(secured)
+    allow_all(secured.cluster, config, but=ResourceType.TRANSACTIONAL_ID)
+    with pytest.raises(AuthenticationError, match="transactional id"):
+        connect(config)
