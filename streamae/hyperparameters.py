@@ -44,7 +44,7 @@ class DetectorConfig(Section, frozen=True):
     corruption_masking: Annotated[
         float,
         about("Share of values hidden while learning, as missing ones are.", ge=0, lt=1),
-    ] = 0.0
+    ] = 0.02
     learning_rate: Annotated[
         float, about("Step of Adam on the encoder; the decoder is solved.", gt=0, le=1)
     ] = 0.003
@@ -64,8 +64,12 @@ class DetectorConfig(Section, frozen=True):
     ] = 4
     residual_memory: Annotated[
         int,
-        about("Records the covariance of residuals looks back over.", ge=1),
-    ] = 2048
+        about(
+            "Records the covariance of residuals looks back over, at least 8 per feature;"
+            " short, so that a new regime is soon normal.",
+            ge=1,
+        ),
+    ] = 512
     memory: Annotated[
         int,
         about("Records the scaler, the covariance and the histograms look back over.", ge=1),

@@ -9,12 +9,11 @@ N_BINS = 1024
 STEP = 0.006
 """Width of a bin in log(1 + score): 0.6 % of it, up to exp(1024 * 0.006) = 466."""
 
-N_TAIL = 50
-"""The empirical distribution ends where so many scores remain; it is known there to 14 %, one in
-sqrt(50). A longer tail would take in ordinary scores, and one exponential cannot fit both kinds."""
+TAIL = 0.02
+"""The empirical distribution ends at this p-value: beyond it too few scores are seen per bin."""
 
-MOST_TAIL = 0.02
-"""The tail of a young histogram; its exponential is the better guess while scores are few."""
+RECENCY = 2.0
+"""While young, score m of n counts (m / n)^2: the model knew little when it gave the early ones."""
 
 SMALLEST_P = 1e-300
 
@@ -22,15 +21,16 @@ SMALLEST_P = 1e-300
 class Calibrator(Stateful):
     """Upper-tail p-values under the scores of about the last `memory` records.
 
-    p(s) is the share of scores at or above s down to p = tail, where s = u; from there
-    p(s) = tail exp(-(s - u) / excess), with the mean excess over u: the generalised Pareto tail of
+    p(s) is the share of scores at or above s down to p = 0.02, where s = u; from there
+    p(s) = 0.02 exp(-(s - u) / excess), with the mean excess over u: the generalised Pareto tail of
     shape 0 (Pickands, 1975). p never increases with s, and `threshold` inverts it.
     """
 
-    learnt = ("counts",)
+    learnt = ("counts", "count")
 
     def __init__(self, memory: int) -> None:
-        self._memory = memory
+        self._memory = float(memory)
+        self.count = 0.0
         self._edges: Doubles = np.expm1(STEP * np.arange(N_BINS + 1))
         self._widths: Doubles = np.diff(self._edges)
         self.counts: Doubles = np.zeros(N_BINS)
@@ -43,14 +43,13 @@ class Calibrator(Stateful):
         if not self.calibrated:
             return
         self._survival: Doubles = above / above[0]
-        self._tail = min(N_TAIL / max(above[0], 1.0), MOST_TAIL)
-        self._tail_start = float(np.interp(-self._tail, -self._survival, self._edges))
+        self._tail_start = float(np.interp(-TAIL, -self._survival, self._edges))
         rest = int(np.searchsorted(self._edges, self._tail_start, side="right"))
         survival = self._survival[rest:]
-        area = (self._tail + survival[0]) * (self._edges[rest] - self._tail_start)
+        area = (TAIL + survival[0]) * (self._edges[rest] - self._tail_start)
         area = 0.5 * float(area + (survival[1:] + survival[:-1]) @ self._widths[rest:])
         # The width of a bin is the resolution: equal scores would else give an excess of zero.
-        self._excess = max(area / self._tail, STEP * (1.0 + self._tail_start))
+        self._excess = max(area / TAIL, STEP * (1.0 + self._tail_start))
 
     def p_value(self, score: Floats | Doubles) -> Doubles:
         """Return p(score), of the same shape; 1 before anything was seen."""
@@ -58,21 +57,22 @@ class Calibrator(Stateful):
             return np.ones(score.shape)
         body = np.interp(score, self._edges, self._survival)
         beyond = np.maximum(score - self._tail_start, 0.0)
-        tail = np.maximum(self._tail * np.exp(-beyond / self._excess), SMALLEST_P)
-        return np.where(beyond > 0.0, tail, np.maximum(body, self._tail))
+        tail = np.maximum(TAIL * np.exp(-beyond / self._excess), SMALLEST_P)
+        return np.where(beyond > 0.0, tail, np.maximum(body, TAIL))
 
     def threshold(self, alpha: float) -> float:
         """Return the smallest score whose p-value is alpha; infinite before anything was seen."""
         if not self.calibrated or alpha < SMALLEST_P:
             return float("inf")
-        if alpha < self._tail:
-            return self._tail_start + self._excess * float(np.log(self._tail / alpha))
+        if alpha < TAIL:
+            return self._tail_start + self._excess * float(np.log(TAIL / alpha))
         return float(np.interp(-alpha, -self._survival, self._edges))
 
     def update(self, score: Floats | Doubles) -> None:
         """Learn the scores [n] of a block."""
         place = (np.log1p(score.astype(np.float64)) / STEP).astype(np.int64)
         place = np.minimum(place, N_BINS - 1)
-        keep = max(0.0, 1.0 - len(score) / self._memory)
+        self.count = min(self.count + len(score), RECENCY * self._memory)
+        keep = max(1.0 - RECENCY * len(score) / self.count, 0.0)
         self.counts = keep * self.counts + np.bincount(place, minlength=N_BINS)
         self.refresh()

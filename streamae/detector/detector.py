@@ -27,6 +27,9 @@ STUDENT_T = 3.0
 NATS_PER_VOTE = 3.0
 """The linear energy's vote falls to 1/e when the autoencoder predicts so many nats better."""
 
+RECORDS_PER_FEATURE = 8
+"""The covariance of residuals needs several records per feature to be worth inverting."""
+
 
 class Detector:
     """Scores records with the model as the last finished block left it, and learns whole blocks.
@@ -49,7 +52,8 @@ class Detector:
         self._trainer = Trainer(config, self._autoencoder, self._device)
         ridge = config.covariance_ridge
         self._linear = Whitener(n_features, ridge, config.memory, self._device)
-        self._residual = Whitener(n_features, ridge, config.residual_memory, self._device)
+        residual_memory = max(config.residual_memory, RECORDS_PER_FEATURE * n_features)
+        self._residual = Whitener(n_features, ridge, residual_memory, self._device)
         self._histograms = MarginalHistograms(
             n_features, config, self._generator("histograms"), self._device
         )
