@@ -80,6 +80,16 @@ class Daemon:
         return self._running.wait(timeout_s)
 
     @property
+    def alive(self) -> bool:
+        """Whether the process is there, be it stopped or starting."""
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None before."""
+        return None if self.process is None else self.process.poll()
+
+    @property
     def _running(self) -> subprocess.Popen[bytes]:
         assert self.process is not None
         return self.process
