@@ -16,6 +16,7 @@ from streamae import __version__, detector, http
 from streamae.config import Config
 from streamae.configfile import redact
 from streamae.decode import Reason
+from streamae.errors import ConfigError
 from streamae.host import HostSource
 from streamae.local import DirectoryStore, FileSink, FileSource
 from streamae.log import Logger
@@ -33,11 +34,11 @@ class App:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.device = _device(config)
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, reasons=[reason.value for reason in Reason])
-        metrics.build(
-            __version__, metadata.version("torch"), config.detector.device, config_hash(config)
-        )
+        torch = metadata.version("torch")
+        metrics.build(__version__, torch, self.device, config_hash(config))
         self._status = Status(metrics)
         self._watchdog = Watchdog(config.watchdog_timeout)
         self._observer = Observer(metrics, self._status, self._watchdog, time.time)
@@ -77,6 +78,16 @@ class App:
         """Where the status page is while `run` runs."""
         return self.server.url
 
+    def version(self) -> dict[str, Any]:
+        """Return what runs."""
+        return {
+            "name": self.config.name,
+            "streamae": __version__,
+            "python": platform.python_version(),
+            "torch": metadata.version("torch"),
+            "device": self.device,
+        }
+
     def summary(self) -> dict[str, Any]:
         """Return the totals of this run."""
         document = self.status()
@@ -87,7 +98,7 @@ class App:
             status=self.status,
             alive=self._watchdog.alive,
             unready=self._unready,
-            version=version(),
+            version=self.version(),
             config=redact(self.config),
         )
 
@@ -124,15 +135,13 @@ def connect(config: Config, cleanups: ExitStack) -> tuple[Source, Sink]:
     return source, sink
 
 
-def version() -> dict[str, Any]:
-    """Return what runs, for /version."""
-    return {
-        "streamae": __version__,
-        "python": platform.python_version(),
-        "torch": metadata.version("torch"),
-    }
-
-
 def config_hash(config: Config) -> str:
     """Return a short digest that tells configurations apart; secrets do not enter it."""
     return hashlib.blake2b(msgspec.json.encode(redact(config)), digest_size=6).hexdigest()
+
+
+def _device(config: Config) -> str:
+    try:
+        return detector.resolve_device(config.detector.device)
+    except ValueError as error:
+        raise ConfigError(f"detector.device: {error}") from error

@@ -3,10 +3,11 @@
 import torch
 
 from streamae.detector.detector import Detector
+from streamae.detector.device import resolve_device
 from streamae.detector.explain import Explanation
 from streamae.detector.scores import Learned, Scores
 
-__all__ = ["Detector", "Explanation", "Learned", "Scores", "set_threads"]
+__all__ = ["Detector", "Explanation", "Learned", "Scores", "resolve_device", "set_threads"]
 
 
 def set_threads(n: int) -> None:

@@ -10,6 +10,7 @@ from streamae.config import DetectorConfig
 from streamae.detector import guard
 from streamae.detector.autoencoder import Autoencoder
 from streamae.detector.calibrator import Calibrator
+from streamae.detector.device import resolve_device
 from streamae.detector.explain import Explanation, explain
 from streamae.detector.histograms import MarginalHistograms
 from streamae.detector.persistence import Persistence
@@ -44,7 +45,7 @@ class Detector:
         self._stream = stream
         self.n_blocks = 0
         """Blocks learnt."""
-        self._device = torch.device(_device(config.device))
+        self._device = torch.device(resolve_device(config.device))
         self._scaler = Scaler(n_features, config.memory)
         self._autoencoder = Autoencoder(
             n_features, config.n_latents, config.activation, self._device
@@ -196,12 +197,6 @@ class Detector:
 
     def _generator(self, purpose: str) -> torch.Generator:
         return generator(self._config.seed, self._stream, self.n_blocks, purpose)
-
-
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return name
 
 
 def _n_observed(missing: Tensor | None, n_features: int) -> Doubles | float:
