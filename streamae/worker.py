@@ -64,6 +64,7 @@ class Worker:
         self._clock = clock
         self._lanes: dict[TopicPartition, Lane] = {}
         self._alert_waits = False
+        self._behind = False
         self._last_commit = clock()
         self._refused_since: float | None = None
         self._stop: str | None = None
@@ -85,6 +86,7 @@ class Worker:
         started = self._clock()
         poll = self._source.poll(POLL_TIMEOUT_S)
         self._observer.polled(poll, self._clock() - started)
+        self._behind = sum(poll.lag.values()) >= self._config.source.max_poll_records
         for batch in poll.batches:
             self.process(batch)
         return self._stop is None and not poll.finished
@@ -191,9 +193,12 @@ class Worker:
         if waited < RETRY_INTERVAL_S and waited < config.alert_interval:
             return False
         n_outputs = sum(len(lane.outputs) for lane in self._lanes.values())
+        # An alert on a record that waited behind others is late already, and a commit takes as long
+        # as a thousand records: while the next poll will be full, only `interval` counts.
+        urgent = self._alert_waits and not self._behind
         return (
             waited >= config.interval
-            or (self._alert_waits and waited >= config.alert_interval)
+            or (urgent and waited >= config.alert_interval)
             or n_outputs >= config.max_outputs
         )
 

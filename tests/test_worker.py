@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from streamae.config import CommitConfig, Config, DeadLetterConfig, StateConfig
+from streamae.config import CommitConfig, Config, DeadLetterConfig, SourceConfig, StateConfig
 from streamae.errors import DeadLetterLimitError, TemporaryError
 from streamae.local import MemoryLog, MemorySink, MemorySource
 from streamae.metrics import Metrics, Status
@@ -58,6 +58,18 @@ class RefusingSink(MemorySink):
     def commit(self, commit: Commit) -> bool:
         self.refusals -= 1
         return self.refusals < 0 and super().commit(commit)
+
+
+class NotingSink(MemorySink):
+    """Notes the offset of each commit of the first partition."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.offsets: list[int] = []
+
+    def commit(self, commit: Commit) -> bool:
+        self.offsets.append(commit.offsets[PARTITIONS[0]])
+        return super().commit(commit)
 
 
 def logs(n_partitions: int = 1) -> dict[TopicPartition, MemoryLog]:
@@ -170,6 +182,19 @@ def test_refused_commit_is_sent_again_unchanged(undisturbed: MemorySink) -> None
     sink = RefusingSink()
     sink.refusals = 5
     assert_equal(run(MemorySource(logs(2), 50), sink), undisturbed)
+
+
+@pytest.mark.parametrize(("max_poll_records", "early"), [(200, False), (5000, True)])
+def test_alert_hurries_a_commit_unless_records_wait(max_poll_records: int, early: bool) -> None:
+    used = msgspec.structs.replace(
+        settings(),
+        source=SourceConfig(max_poll_records=max_poll_records),
+        commit=CommitConfig(interval=Duration(3600), alert_interval=Duration(0.01)),
+    )
+    sink = NotingSink()
+    run(MemorySource(logs(1), poll_size=50), sink, used)
+    assert (sink.offsets[0] <= N - 200) == early
+    assert len(sink.offsets) > 1
 
 
 def test_endless_refusals_end_the_work() -> None:
