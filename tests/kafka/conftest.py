@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        if item.path.parent == here and {"broker", "secured"} & set(
+        if item.path.parent == here and {"broker", "fragile", "secured"} & set(
             getattr(item, "fixturenames", ())
         ):
             item.add_marker(pytest.mark.kafka)
