@@ -1,5 +1,6 @@
 """The daemon as its users run it: a process of its own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -23,8 +24,8 @@ class Daemon:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.log = directory / f"{name}.log"
-        self._settings = directory / f"{name}.yaml"
-        self._settings.write_text(yaml.safe_dump({"http": {"port": 0}, **settings}))
+        self.settings = directory / f"{name}.yaml"
+        self.settings.write_text(yaml.safe_dump({"http": {"port": 0}, **settings}))
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Daemon":
@@ -32,7 +33,7 @@ class Daemon:
         self.log.write_bytes(b"")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamae", "run", "-c", self._settings],
+                [sys.executable, "-m", "streamae", "run", "-c", self.settings],
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -54,12 +55,29 @@ class Daemon:
             time.sleep(0.01)
         raise AssertionError(f"{text!r} is not in the log:\n{self.log.read_text()[-4000:]}")
 
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the log lines of one event, of a log in JSON."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        parsed = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}"))
+        return [line for line in parsed if line["event"] == name]
+
     def get(self, path: str) -> bytes:
         """Return what the daemon's HTTP server answers."""
         line = self.wait_for('"url":')
         url = line.split('"url":"')[1].split('"')[0]
         with urlopen(url.rstrip("/") + path, timeout=10) as answer:  # noqa: S310 - our own address.
             return bytes(answer.read())
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has partitions and all of them are restored."""
+        if '"url":' not in self.log.read_text(errors="replace"):
+            return False
+        try:
+            self.get("/readyz")
+        except OSError:  # Says 503, does not listen any more, or is stopped.
+            return False
+        return True
 
     def send(self, number: int) -> None:
         """Send a signal, without waiting for what it does."""

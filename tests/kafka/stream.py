@@ -1,8 +1,10 @@
 """A keyed input topic of several partitions, and all that one consumer group made of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -82,13 +84,37 @@ class Stream:
         producer.flush()
         producer.close()
 
+    @contextmanager
+    def feeding(self, chunk: int = 50) -> Iterator[None]:
+        """Write `chunk` records to every partition each tenth of a second; in the end the rest."""
+        over = Event()
+        feeder = Thread(target=self._feed, args=(chunk, over))
+        feeder.start()
+        try:
+            yield
+        finally:
+            over.set()
+            feeder.join()
+        self.write()
+
+    def _feed(self, chunk: int, over: Event) -> None:
+        while self.written + chunk <= len(self.logs[0]) and not over.wait(0.1):
+            self.write(chunk)
+
 
 class Run:
     """One consumer group on a stream, with output topics and a state topic of its own."""
 
     def __init__(
-        self, stream: Stream, directory: Path, name: str, sections: Mapping[str, Any] | None = None
+        self,
+        stream: Stream,
+        directory: Path,
+        name: str,
+        sections: Mapping[str, Any] | None = None,
+        *,
+        topics: bool = True,
     ) -> None:
+        """With `topics` they are made here."""
         self.group = f"{stream.topic}.{name}"
         self._stream = stream
         self._cluster = stream.cluster
@@ -96,8 +122,9 @@ class Run:
         self._sections = sections or {}
         self._n = len(stream.logs)
         self._daemons: list[Daemon] = []
-        self._cluster.create(*map(self._topic, CHANNELS), partitions=self._n)
-        self._cluster.create(self._topic("state"), partitions=self._n, compact=True)
+        if topics:
+            self._cluster.create(*map(self._topic, CHANNELS), partitions=self._n)
+            self._cluster.create(self._topic("state"), partitions=self._n, compact=True)
 
     def daemon(self, instance: str = "a") -> Daemon:
         """Return a worker of the group, not yet started."""
@@ -113,9 +140,10 @@ class Run:
         return self.offsets() == dict.fromkeys(range(self._n), self._stream.written)
 
     def complete(self, workers: Iterable[Daemon], timeout_s: float = 120.0) -> int:
-        """Wait until everything is committed, then stop; return how often a worker asked for more.
+        """Wait until everything is committed, then stop; return how often a worker was restarted.
 
-        Workers that end with the code for a restart get one, as from any supervisor.
+        Workers that end with the code for a restart get one, as from any supervisor. Those that
+        restore a detector are waited for: their last snapshot is the state at the end.
         """
         daemons = list(workers)
         restarts = 0
@@ -127,7 +155,7 @@ class Run:
                     assert code == RESTART, daemon.log.read_text()[-4000:]
                     daemon.start()
                     restarts += 1
-            return self.done()
+            return self.done() and all(daemon.ready for daemon in daemons)
 
         until(finished, timeout_s)
         for daemon in daemons:

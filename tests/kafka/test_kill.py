@@ -22,8 +22,9 @@ N_KILLS = 25
 KILLS_PER_STREAM = 50
 RECORDS_PER_KILL = 500
 """Per partition; more than a worker gets done between its start and its end."""
-EXPECTED = (None, 0, RESTART, -signal.SIGKILL)
-"""How a worker may end: not yet, told to, asking for a restart, killed."""
+EXPECTED = (None, 0, RESTART, -signal.SIGKILL, -signal.SIGTERM)
+"""How a worker may end: not yet, told to, asking for a restart, killed, told to while it started
+and did not listen yet."""
 SMALL_POLLS = {"source": {"max_poll_records": 20}}
 
 
