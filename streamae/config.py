@@ -122,11 +122,12 @@ class DeadLetterConfig(Section, frozen=True):
 
 
 class CommitConfig(Section, frozen=True):
-    interval: Annotated[
-        Duration, about("Longest time an output waits for its commit while nothing alerts.")
-    ] = Duration(1)
+    interval: Annotated[Duration, about("Longest time an output waits for its commit.")] = Duration(
+        1
+    )
     alert_interval: Annotated[
-        Duration, about("Shortest time between two commits when an alert is waiting.")
+        Duration,
+        about("Shortest time between two commits when an alert waits and no backlog does."),
     ] = Duration(0.05)
     max_outputs: Annotated[int, about("Commit early when so many outputs wait.", ge=1)] = 20_000
 

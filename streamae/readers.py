@@ -100,11 +100,11 @@ class _JsonReader:
         if _may_be_deep(value):
             raise DoubtError("nested")
         record = self._outer(value)
-        if record.features is None:
+        features = record.features
+        if features is None:
             return self._read_flat(value)
-        if isinstance(record.features, list):
-            return self._positional(record.features), *self._stamps(record)
-        return astuple(record.features), *self._stamps(record)
+        row = self._positional(features) if isinstance(features, list) else astuple(features)
+        return (row, None, None) if self._bare else (row, *self._stamps(record))
 
     def _positional(self, values: list[float | None]) -> list[float | None]:
         if len(values) != self._n_features:
@@ -166,7 +166,8 @@ def _nan_as_null(value: bytes) -> bytes:
 def _may_be_deep(value: bytes) -> bool:
     # One container in another is the usual case, and two ends are found in a third of the time
     # that counting takes.
-    if value.find(b"[") == value.rfind(b"[") and value.find(b"{", 1) in (-1, value.rfind(b"{")):
+    one_array = _BRACKET not in value or value.find(b"[") == value.rfind(b"[")
+    if one_array and value.find(b"{", 1) in (-1, value.rfind(b"{")):
         return False
     return value.count(b"[") + value.count(b"{") > MAX_DEPTH
 
