@@ -16,9 +16,8 @@ from kafka.errors import (
 
 from streamae.config import Config
 from streamae.errors import SnapshotError, TemporaryError
+from streamae.kafka.client import GroupMember, Transactions
 from streamae.kafka.faults import cause, translated
-from streamae.kafka.source import KafkaSource
-from streamae.kafka.writer import Writer
 from streamae.types import Channel, Commit, Committed, Output, StateStore, TopicPartition
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ class _KafkaSink:
     """What both deliveries share: routing, pointers, and reading a commit back."""
 
     def __init__(
-        self, config: Config, source: KafkaSource, writer: Writer, store: StateStore
+        self, config: Config, source: GroupMember, writer: Transactions, store: StateStore
     ) -> None:
         self._source = source
         self._writer = writer
@@ -104,7 +103,7 @@ class TransactionalSink(_KafkaSink):
     """Exactly once: one transaction per commit, open only while `commit` runs."""
 
     def __init__(
-        self, config: Config, source: KafkaSource, writer: Writer, store: StateStore
+        self, config: Config, source: GroupMember, writer: Transactions, store: StateStore
     ) -> None:
         super().__init__(config, source, writer, store)
         self._named = config.kafka.instance is not None
@@ -149,7 +148,7 @@ class TransactionalSink(_KafkaSink):
         try:
             self._writer.abort()
         except KafkaError as ended:
-            if self._named:
+            if self._named or self._writer.in_doubt:
                 raise TemporaryError(f"{meaning}; the transaction cannot be taken back") from ended
             # Nobody else has this transactional id, so nobody took over: the transaction timed out
             # in an outage, and the broker has taken it back.

@@ -13,8 +13,8 @@ from kafka.errors import KafkaError, OffsetOutOfRangeError
 from streamae.config import Config
 from streamae.errors import SnapshotError, UnreachableError
 from streamae.kafka import settings
+from streamae.kafka.client import Records
 from streamae.kafka.faults import connect, translated
-from streamae.kafka.writer import Writer
 from streamae.types import TopicPartition
 
 CHUNK_BYTES = 900_000
@@ -50,7 +50,7 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
 class TopicStore:
     """Keeps the last two snapshots of each partition in `state.topic`."""
 
-    def __init__(self, config: Config, writer: Writer) -> None:
+    def __init__(self, config: Config, writer: Records) -> None:
         self._config = config
         self._writer = writer
         self._slots: dict[TopicPartition, int] = {}

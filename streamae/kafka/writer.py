@@ -36,6 +36,8 @@ class Writer:
         self._partitions: dict[str, int] = {}
         self._sent: list[Any] = []
         self._open = False
+        self.in_doubt = False
+        """Whether the brokers were told to commit and nothing is known of what came of it."""
         self._producer = self._connected()
 
     def partitions(self, topic: str) -> int:
@@ -88,8 +90,9 @@ class Writer:
         self._producer.send_offsets_to_transaction(named, member)
 
     def commit(self) -> None:
+        self.in_doubt = True
         self._producer.commit_transaction()
-        self._open = False
+        self.in_doubt = self._open = False
 
     def abort(self) -> None:
         """Take the transaction back; afterwards the writer is as new.
@@ -103,6 +106,7 @@ class Writer:
         finally:
             self._release(self._producer)
         self._producer = self._connected()
+        self.in_doubt = False
 
     def renew(self) -> None:
         """Connect again after an error that ended the producer."""

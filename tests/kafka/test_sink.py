@@ -3,6 +3,7 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 import pytest
+from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from streamae.config import Config, StateConfig
@@ -142,6 +143,32 @@ def test_zombie_is_fenced_and_writes_nothing(configured: Configured, cluster: Cl
         zombie.close()
         successor.close()
     assert cluster.values(config.output.alerts) == [b"successor"]
+
+
+def test_commit_without_an_answer_is_not_repeated(
+    configured: Configured, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configured()
+    one = TopicPartition(config.source.topics[0], 0)
+    cluster.write(one.topic, [b"a"])
+    with started(config) as member:
+        producer = member.sink._writer._producer
+        really_commit = producer.commit_transaction
+
+        def commit_and_lose_the_answer() -> None:
+            really_commit()
+            lost = KafkaError("no answer")
+            producer._transaction_manager.transition_to_fatal_error(lost)
+            raise lost
+
+        monkeypatch.setattr(producer, "commit_transaction", commit_and_lose_the_answer)
+        with pytest.raises(TemporaryError):
+            member.sink.commit(commit(one, 1, b"x"))
+    with started(config) as member:
+        found = member.committed[one]
+        assert found is not None
+        assert found.offset == 1
+    assert cluster.values(config.output.alerts) == [b"x"]
 
 
 def test_rewind_clears_the_snapshot(configured: Configured, cluster: Cluster) -> None:

@@ -1,0 +1,202 @@
+"""The input over librdkafka: a member of the consumer group that polls columns."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from threading import Thread
+from typing import Any
+
+import numpy as np
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, Message
+from confluent_kafka import TopicPartition as KafkaPartition
+from kafka import OffsetAndMetadata
+
+from streamae.config import Config
+from streamae.errors import StreamaeError
+from streamae.kafka.confluent import settings
+from streamae.kafka.confluent.faults import (
+    as_kafka_python,
+    explained,
+    opened,
+    raised_as_kafka_python,
+)
+from streamae.kafka.faults import translated
+from streamae.kafka.source import ABORT_SCAN_S, CLOSE_TIMEOUT_MS, without_nulls
+from streamae.types import AssignmentListener, Poll, RecordBatch, TopicPartition
+
+log = logging.getLogger(__name__)
+
+
+class ConfluentSource:
+    """Reads `source.topics` as a member of the consumer group.
+
+    librdkafka reports rebalances from within `consume`, on the thread of the caller, and goes on
+    with them when the report returns: the listener may commit and restore there, while heartbeats
+    and fetches go on outside Python.
+
+    A partition is this process's only under the member id it was assigned to. An expelled member
+    has no id until it has given up what it had, so `membership` refuses commits until then.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._consumer = opened(Consumer, settings.consumer(config), logger=log)
+        self._listener: AssignmentListener | None = None
+        self._members: dict[TopicPartition, str] = {}
+        self._positions: dict[TopicPartition, int] = {}
+        self._starting: set[TopicPartition] = set()
+        self._unsorted: list[Message] = []
+        self._request_s = float(config.kafka.connect_timeout)
+
+    def start(self, listener: AssignmentListener) -> None:
+        """Join the group with the next poll."""
+        self._listener = listener
+        self._consumer.subscribe(
+            list(self._config.source.topics),
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+
+    def poll(self, timeout_s: float) -> Poll:
+        """Return one batch per partition that got anywhere.
+
+        A batch without records steps over control records, or over records a compaction or an
+        abort removed: its `next_offset` is what remains to be committed.
+        """
+        with explained("reading the input"):
+            self._take(1, timeout_s)
+            # `consume` waits for as many as it is asked for: these are the ones already here.
+            self._take(self._config.source.max_poll_records - len(self._unsorted), 0)
+        messages, self._unsorted = self._unsorted, []
+        batches = self._batches(messages)
+        return Poll(batches=batches, lag=self._lag())
+
+    def seek(
+        self, partition: TopicPartition, offset: int | None, fallback: int | None = None
+    ) -> int:
+        """Read `partition` from `offset`; see `Source.seek`."""
+        position = self._reachable(partition, offset, fallback)
+        self._positions[partition] = position
+        if partition not in self._starting:
+            # librdkafka refuses to seek where it does not fetch: after an error, or not yet.
+            with explained(f"reading {partition}"):
+                self._consumer.incremental_unassign([KafkaPartition(*partition)])
+                self._consumer.incremental_assign([KafkaPartition(*partition, position)])
+        return position
+
+    def close(self) -> None:
+        """Leave the group (a static member stays) without telling the listener.
+
+        Leaving takes as long as it takes a broker to answer, so it may go on without the caller.
+        """
+        self._listener = None
+        closing = Thread(target=self._consumer.close, name="kafka-close", daemon=True)
+        closing.start()
+        closing.join(CLOSE_TIMEOUT_MS / 1000)
+
+    def membership(self, partitions: Iterable[TopicPartition]) -> Any | None:
+        """Return what proves to the broker that `partitions` are this process's to commit.
+
+        None when they may not be: without a member id the broker would accept any offset.
+        """
+        member = self._consumer.consumer_group_metadata()
+        # Asked for after `member` was made: an id that is still the same was in it.
+        member_id = self._consumer.memberid()
+        owned = all(self._members.get(one) == member_id for one in partitions)
+        return member if owned and member_id else None
+
+    def committed(self, partition: TopicPartition) -> OffsetAndMetadata | None:
+        """Return the committed offset with its metadata, None when there is none.
+
+        While another worker's transaction holds an offset of this partition, the broker answers
+        "unstable"; it ends or times out, and the client asks again until then.
+        """
+        patience_s = float(self._config.kafka.transaction_timeout + 2 * ABORT_SCAN_S)
+        with explained(f"reading the committed offset of {partition}"):
+            found = self._consumer.committed([KafkaPartition(*partition)], patience_s)[0]
+            if found.error is not None:
+                raise as_kafka_python(found.error)
+        if found.offset == OFFSET_INVALID:
+            return None
+        return OffsetAndMetadata(found.offset, found.metadata or "", -1)
+
+    def commit_offsets(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """Commit outside a transaction; raise kafka-python's errors."""
+        named = [
+            KafkaPartition(*partition, offset.offset, offset.metadata)
+            for partition, offset in offsets.items()
+        ]
+        with raised_as_kafka_python():
+            for one in self._consumer.commit(offsets=named, asynchronous=False):
+                if one.error is not None:
+                    raise as_kafka_python(one.error)
+
+    def _take(self, n: int, timeout_s: float) -> None:
+        # Not in one statement: a rebalance within `consume` may change the list.
+        taken = self._consumer.consume(n, timeout_s) if n > 0 else []
+        self._unsorted += taken
+
+    def _on_assign(self, consumer: Consumer, assigned: Sequence[KafkaPartition]) -> None:
+        partitions = names(assigned)
+        listener = self._listener
+        if listener is None or not partitions:
+            return
+        self._members.update(dict.fromkeys(partitions, consumer.memberid()))
+        self._starting.update(partitions)
+        try:
+            listener.on_assign(partitions)
+        finally:
+            self._starting.clear()
+        consumer.incremental_assign([KafkaPartition(*one, self._positions[one]) for one in partitions])
+
+    def _on_revoke(self, _: Consumer, revoked: Sequence[KafkaPartition]) -> None:
+        partitions = names(revoked)
+        listener = self._listener
+        if listener is None or not partitions:
+            return
+        mine = [one for one in partitions if self.membership([one]) is not None]
+        gone = [one for one in partitions if one not in mine]
+        try:
+            if mine:
+                listener.on_revoke(mine)
+            if gone:
+                listener.on_lost(gone)
+        finally:
+            self._forget(partitions)
+
+    def _on_lost(self, _: Consumer, lost: Sequence[KafkaPartition]) -> None:
+        partitions = names(lost)
+        if self._listener is None or not partitions:
+            return
+        try:
+            self._listener.on_lost(partitions)
+        finally:
+            self._forget(partitions)
+
+    def _forget(self, partitions: Iterable[TopicPartition]) -> None:
+        for partition in partitions:
+            self._members.pop(partition, None)
+            self._positions.pop(partition, None)
+        self._unsorted = [one for one in self._unsorted if name(one) not in partitions]
+
+    def _batches(self, messages: Iterable[Message]) -> list[RecordBatch]:
+        records: dict[TopicPartition, list[Message]] = defaultdict(list)
+        ends: dict[TopicPartition, int] = {}
+        for message in messages:
+            if (error := message.error()) is None:
+                records[name(message)].append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                ends[name(message)] = message.offset()
+            else:
+                self._deal_with(error, message)
+        batches = []
+        for partition, before in self._positions.items():
+            taken = records[partition]
+            after = max(before, ends.get(partition, before))
+            if taken:
+                after = max(after, taken[-1].offset() + 1)
+            self._positions[partition] = after
+            if taken or after != before:
+                batches.append(columns(partition, taken, after))
+        return batches
