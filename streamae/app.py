@@ -15,11 +15,10 @@ from prometheus_client import CollectorRegistry
 
 from streamae import __version__, detector, http
 from streamae.config import Config
-from streamae.configfile import redact
+from streamae.config.file import redact
 from streamae.decode import Reason
 from streamae.errors import ConfigError
-from streamae.host import HostSource
-from streamae.local import DirectoryStore, FileSink, FileSource
+from streamae.local import DirectoryStore, FileSink, FileSource, HostSource
 from streamae.log import Logger
 from streamae.metrics import Metrics, Status
 from streamae.observer import Observer

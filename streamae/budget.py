@@ -7,8 +7,8 @@ from event time over about the budget's own period, so it follows the stream's v
 import math
 from typing import NamedTuple
 
+from streamae.config import Budget
 from streamae.types import NO_TIMESTAMP, Longs
-from streamae.values import Budget
 
 LEAST_SHARE = 1e-9
 MOST_SHARE = 0.5

@@ -20,10 +20,9 @@ from pathlib import Path
 from types import FrameType
 
 import streamae
-from streamae import configfile
-from streamae.config import Config
+from streamae.config import Config, Secret
+from streamae.config import file as configfile
 from streamae.errors import ConfigError, StreamaeError
-from streamae.values import Secret
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _INTERRUPTED = 128 + signal.SIGINT
@@ -92,21 +91,21 @@ def _config_echo(arguments: argparse.Namespace) -> int:
 
 
 def _config_schema(_: argparse.Namespace) -> int:
-    from streamae import reference
+    from streamae.config import reference
 
     print(json.dumps(reference.schema(), indent=2))
     return 0
 
 
 def _config_reference(_: argparse.Namespace) -> int:
-    from streamae import reference
+    from streamae.config import reference
 
     print(reference.table(), end="")
     return 0
 
 
 def _config_init(_: argparse.Namespace) -> int:
-    from streamae import reference
+    from streamae.config import reference
 
     print(reference.template(), end="")
     return 0

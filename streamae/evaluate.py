@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamae.config import Config
+from streamae.config import Config, parse_budget
 from streamae.detector import Detector, set_threads
 from streamae.errors import ConfigError
 from streamae.labelled import read, select
 from streamae.types import Bools, Doubles, Floats
-from streamae.values import parse_budget
 
 UNJUDGED_ROWS = 512
 """First rows, which no quality figure counts: two default blocks, one of them without a model."""

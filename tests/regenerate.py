@@ -4,7 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from streamae import metrics, records, reference
+from streamae import metrics, records
+from streamae.config import reference
 
 ROOT = Path(__file__).parent.parent
 

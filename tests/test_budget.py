@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from streamae.budget import LEAST_SHARE, MOST_SHARE, AlertBudget
+from streamae.config import parse_budget
 from streamae.types import NO_TIMESTAMP
-from streamae.values import parse_budget
 
 HOUR_MS = 3_600_000
 

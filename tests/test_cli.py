@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from streamae import __version__, configfile
+from streamae import __version__
 from streamae.cli import main
+from streamae.config import file as configfile
 
 ROOT = Path(__file__).parent.parent
 BAD = ROOT / "tests/config"

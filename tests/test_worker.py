@@ -7,13 +7,19 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from streamae.config import CommitConfig, Config, DeadLetterConfig, SourceConfig, StateConfig
+from streamae.config import (
+    CommitConfig,
+    Config,
+    DeadLetterConfig,
+    Duration,
+    SourceConfig,
+    StateConfig,
+)
 from streamae.errors import DeadLetterLimitError, TemporaryError
 from streamae.local import MemoryLog, MemorySink, MemorySource
 from streamae.metrics import Metrics, Status
 from streamae.observer import Observer
 from streamae.types import Channel, Commit, Output, TopicPartition
-from streamae.values import Duration
 from streamae.watchdog import Watchdog
 from streamae.worker import Worker
 from tests.streams import config, keys, timestamps, values

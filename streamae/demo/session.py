@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import yaml
 
-from streamae import app, configfile
+from streamae import app
 from streamae.config import Config
+from streamae.config import file as configfile
 from streamae.records import Alert, Recovered
 
 SETTINGS = "demo.yaml"

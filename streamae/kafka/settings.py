@@ -8,9 +8,8 @@ from typing import Any
 
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
-from streamae.config import Config, KafkaConfig
+from streamae.config import Config, KafkaConfig, Secret
 from streamae.errors import ConfigError
-from streamae.values import Secret
 
 PARTITION_FETCH_BYTES = 16 << 20
 FETCH_BYTES = 64 << 20

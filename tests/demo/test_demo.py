@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from river import datasets
 
-from streamae import app, configfile, demo
+from streamae import app, demo
+from streamae.config import file as configfile
 from streamae.errors import ConfigError, StorageError
 from streamae.evaluate import judge, roc_auc
 

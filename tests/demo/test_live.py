@@ -9,9 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from streamae.config import Config
+from streamae.config import Config, Duration
 from streamae.demo.live import SETTINGS, summary, warmup_s
-from streamae.values import Duration
 
 STATUS = {"records": 1_203, "records_per_second": 4.96, "warmup": 0.25, "alerts": 1}
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import msgspec
 
-from streamae.config import Config, KafkaConfig, OutputConfig, SourceConfig, StateConfig
-from streamae.values import Duration
+from streamae.config import Config, Duration, KafkaConfig, OutputConfig, SourceConfig, StateConfig
 
 NUMBERS = itertools.count()
 

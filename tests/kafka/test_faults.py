@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from kafka import KafkaConsumer, errors
 
-from streamae.config import Config, KafkaConfig
+from streamae.config import Config, Duration, KafkaConfig
 from streamae.errors import (
     AuthenticationError,
     ConfigError,
@@ -14,7 +14,6 @@ from streamae.errors import (
 )
 from streamae.kafka import settings
 from streamae.kafka.faults import connect, translated
-from streamae.values import Duration
 from tests.kafka.broker import free_ports
 
 

@@ -10,9 +10,8 @@ from kafka import KafkaProducer
 from kafka import TopicPartition as KafkaPartition
 from kafka.structs import OffsetAndMetadata
 
-from streamae.config import Config
+from streamae.config import Config, Duration
 from streamae.types import Commit, TopicPartition
-from streamae.values import Duration
 from tests.kafka.broker import Broker
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.configs import named

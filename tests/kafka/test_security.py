@@ -16,11 +16,10 @@ from kafka.admin import (
     ResourceType,
 )
 
-from streamae.config import Config, KafkaConfig
+from streamae.config import Config, Duration, KafkaConfig, Secret
 from streamae.errors import AuthenticationError, UnreachableError
 from streamae.kafka import connect
 from streamae.types import TopicPartition
-from streamae.values import Duration, Secret
 from tests.kafka.broker import Broker, Tls
 from tests.kafka.certificates import issue
 from tests.kafka.cluster import Cluster

@@ -4,10 +4,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from streamae.config import Config, KafkaConfig
+from streamae.config import Config, Duration, KafkaConfig, Secret
 from streamae.errors import ConfigError
 from streamae.kafka import settings
-from streamae.values import Duration, Secret
 
 
 def config(**kafka: Any) -> Config:

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamae.block import Block, Rows
 from streamae.config import DetectorConfig
 from streamae.detector import Detector, Learned, Scores
+from streamae.pipeline.block import Block, Rows
 from streamae.records import Attribution, significant
 from streamae.types import TopicPartition
 

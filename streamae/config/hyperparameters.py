@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from streamae.section import Section, about
+from streamae.config.section import Section, about
 
 
 class DetectorConfig(Section, frozen=True):

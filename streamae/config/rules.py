@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from streamae.config import Config, OutputConfig
-from streamae.keys import lookup
-from streamae.values import Duration, parse_budget
+from streamae.config.keys import lookup
+from streamae.config.sections import Config, OutputConfig
+from streamae.config.values import Duration, parse_budget
 
 Violation = tuple[str, str]
 """The key to change, and what is wrong."""

@@ -1,7 +1,7 @@
 import pytest
 
 from streamae.config import Config
-from streamae.keys import keys, lookup, sections
+from streamae.config.keys import keys, lookup, sections
 
 
 def test_every_key_explains_itself() -> None:

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from streamae import decode
+from streamae.decode import decoder as decode
 from streamae.config import RecordConfig
 from streamae.decode import Decoder
-from streamae.readers import DOUBTS, csv_reader, json_reader, undecided
+from streamae.decode.readers import DOUBTS, csv_reader, json_reader, undecided
 from tests.record_values import NAMES, SAME_ROW, batch_of, mixed_stream
 
 KEYED = {"key_field": "k", "timestamp_field": "t"}

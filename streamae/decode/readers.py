@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from streamae.config import RecordConfig
-from streamae.parse import MAX_DEPTH, RejectedError, cell_value, key_of, timestamp_of
+from streamae.decode.parse import MAX_DEPTH, RejectedError, cell_value, key_of, timestamp_of
 
 Row = tuple[Sequence[float | None], bytes | None, int | None]
 """d values, None or NaN where missing; the key and timestamp_ms that replace the record's own."""

@@ -4,9 +4,9 @@ import msgspec
 import numpy as np
 
 from streamae import __version__
-from streamae.block import Block
 from streamae.decode import Reject
-from streamae.online import Scored
+from streamae.pipeline.block import Block
+from streamae.pipeline.online import Scored
 from streamae.records import Position, Score, ScoreBlock, text
 from streamae.types import Doubles, Floats, Output, RecordBatch, TopicPartition
 

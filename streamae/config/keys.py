@@ -8,8 +8,8 @@ import msgspec
 from msgspec import NODEFAULT
 from msgspec import inspect as introspect
 
-from streamae.config import Config, Section
-from streamae.values import Duration, Secret, Size
+from streamae.config.sections import Config, Section
+from streamae.config.values import Duration, Secret, Size
 
 _WORDS: Final[Mapping[type, str]] = {
     introspect.BoolType: "true or false",

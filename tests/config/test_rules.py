@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from streamae.config import Config, OutputConfig, SourceConfig, StateConfig
-from streamae.rules import check
+from streamae.config.rules import check
 
 KAFKA = Config(
     source=SourceConfig(kind="kafka", topics=("sensors",)),

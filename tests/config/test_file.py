@@ -4,13 +4,12 @@ from typing import Any
 import pytest
 import yaml
 
-from streamae.config import Config, KafkaConfig, SourceConfig
-from streamae.configfile import load, redact
+from streamae.config import Config, KafkaConfig, Secret, SourceConfig
+from streamae.config.file import load, redact
+from streamae.config.keys import keys, lookup
 from streamae.errors import ConfigError
-from streamae.keys import keys, lookup
-from streamae.values import Secret
 
-DIRECTORY = Path(__file__).parent / "config"
+DIRECTORY = Path(__file__).parent
 FINDINGS = (DIRECTORY / "findings.txt").read_text().splitlines()
 """What `streamae lint *.bad.yaml` prints, reviewed by eye."""
 

@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from streamae.values import Budget, Duration, Secret, Size, parse_budget
+from streamae.config import Budget, Duration, Secret, Size, parse_budget
 
 
 @pytest.mark.parametrize(

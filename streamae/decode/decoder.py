@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from streamae.config import RecordConfig
-from streamae.errors import SnapshotError
-from streamae.parse import (
+from streamae.decode.parse import (
     Fields,
     Format,
     Reason,
@@ -25,7 +24,16 @@ from streamae.parse import (
     parse,
     row_of,
 )
-from streamae.readers import DOUBTS, DoubtError, Reader, Row, csv_reader, json_reader, undecided
+from streamae.decode.readers import (
+    DOUBTS,
+    DoubtError,
+    Reader,
+    Row,
+    csv_reader,
+    json_reader,
+    undecided,
+)
+from streamae.errors import SnapshotError
 from streamae.types import Floats, Longs, RecordBatch
 
 __all__ = ["Decoded", "Decoder", "Reason", "Reject"]

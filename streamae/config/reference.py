@@ -7,9 +7,9 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from streamae.configfile import plain
-from streamae.keys import Key, keys, sections
-from streamae.values import Duration, Size
+from streamae.config.file import plain
+from streamae.config.keys import Key, keys, sections
+from streamae.config.values import Duration, Size
 
 _HEADER: Final = """\
 # yaml-language-server: $schema=streamae.schema.json

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import msgspec
 
-from streamae.config import Config, Section
+from streamae.config.keys import Key, is_section, join, keys, sections
+from streamae.config.rules import check
+from streamae.config.sections import Config, Section
+from streamae.config.settings import Finding, Reader, Setting, Value
+from streamae.config.values import Duration, Secret, Size
 from streamae.errors import ConfigError
-from streamae.keys import Key, is_section, join, keys, sections
-from streamae.rules import check
-from streamae.settings import Finding, Reader, Setting, Value
-from streamae.values import Duration, Secret, Size
 
 NO_ENVIRONMENT: Final[Mapping[str, str]] = MappingProxyType({})
 

@@ -13,19 +13,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamae import outputs, snapshot
+from streamae import snapshot
 from streamae.alerting import Alerter, Flagged
-from streamae.block import Rows
 from streamae.budget import AlertBudget, Pace
-from streamae.config import Config
+from streamae.config import Config, parse_budget
 from streamae.decode import Decoded, Decoder, Reject
 from streamae.detector import Learned
-from streamae.limits import RejectCounts, RejectLimit
 from streamae.metrics import Stage
-from streamae.online import OnlineDetector, Scored
+from streamae.pipeline import outputs
+from streamae.pipeline.block import Rows
+from streamae.pipeline.limits import RejectCounts, RejectLimit
+from streamae.pipeline.online import OnlineDetector, Scored
 from streamae.records import Alert, Attribution, Recovered
 from streamae.types import Bools, Floats, Longs, Output, RecordBatch, TopicPartition
-from streamae.values import parse_budget
 
 StageTimer = Callable[[Stage], AbstractContextManager[None]]
 

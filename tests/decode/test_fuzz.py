@@ -10,7 +10,7 @@ import pytest
 
 from streamae.config import RecordConfig
 from streamae.decode import Decoder, Reason
-from streamae.readers import undecided
+from streamae.decode.readers import undecided
 from tests.record_values import batch_of, content_type
 
 N_VALUES = 100_000

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from streamae.config import DeadLetterConfig
-from streamae.limits import RejectCounts, RejectLimit
+from streamae.pipeline.limits import RejectCounts, RejectLimit
 
 BAD, GOOD = True, False
 

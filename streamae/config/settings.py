@@ -15,7 +15,7 @@ from typing import Final
 
 import yaml
 
-from streamae.keys import join
+from streamae.config.keys import join
 
 Value = str | None | list["Value"] | dict[str, "Value"]
 

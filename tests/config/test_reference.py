@@ -5,13 +5,12 @@ import jsonschema
 import pytest
 import yaml
 
-from streamae import reference
-from streamae.config import Config
-from streamae.configfile import load
-from streamae.keys import keys
+from streamae.config import Config, reference
+from streamae.config.file import load
+from streamae.config.keys import keys
 from tests.regenerate import generated
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
 SCHEMA = reference.schema()
 

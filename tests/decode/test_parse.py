@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from streamae.config import RecordConfig
-from streamae.parse import Reason, RejectedError, format_of, names_of, parse, row_of
+from streamae.decode.parse import Reason, RejectedError, format_of, names_of, parse, row_of
 from tests.record_values import (
     CSV_REJECTS,
     JSON_REJECTS,

@@ -1,6 +1,6 @@
 import pytest
 
-from streamae.settings import Reader, Setting, interpolate
+from streamae.config.settings import Reader, Setting, interpolate
 
 ENVIRON = {"A": "1", "EMPTY": "", "REFERENCE": "${A}", "X.Y": "dotted"}
 

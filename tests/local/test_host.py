@@ -3,10 +3,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from streamae.config import SourceConfig
-from streamae.host import HostSource, Machine, Sample
+from streamae.config import Duration, SourceConfig
+from streamae.local.host import HostSource, Machine, Sample
 from streamae.types import Poll, RecordBatch, TopicPartition
-from streamae.values import Duration
 
 HOST = TopicPartition("host", 0)
 WALL_S = 1_800_000_000.0

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from streamae.hyperparameters import DetectorConfig
-from streamae.section import Section, about
-from streamae.values import Duration, Secret, Size
+from streamae.config.hyperparameters import DetectorConfig
+from streamae.config.section import Section, about
+from streamae.config.values import Duration, Secret, Size
 
 __all__ = [
     "AlertingConfig",
@@ -148,6 +148,10 @@ class StateConfig(Section, frozen=True):
 
 
 class KafkaConfig(Section, frozen=True):
+    client: Annotated[
+        Literal["kafka-python", "confluent"],
+        about("`confluent` reads several times faster; it needs `streamae[confluent]` installed."),
+    ] = "kafka-python"
     bootstrap_servers: Annotated[tuple[str, ...], about("`host:port` of one or more brokers.")] = (
         "localhost:9092",
     )

@@ -1,0 +1,39 @@
+"""The configuration: its keys, and nothing that reads them until asked to."""
+
+from streamae.config.hyperparameters import DetectorConfig
+from streamae.config.section import Section
+from streamae.config.sections import (
+    AlertingConfig,
+    CommitConfig,
+    Config,
+    DeadLetterConfig,
+    HttpConfig,
+    KafkaConfig,
+    LogConfig,
+    OutputConfig,
+    RecordConfig,
+    SourceConfig,
+    StateConfig,
+)
+from streamae.config.values import Budget, Duration, Secret, Size, parse_budget
+
+__all__ = [
+    "AlertingConfig",
+    "Budget",
+    "CommitConfig",
+    "Config",
+    "DeadLetterConfig",
+    "DetectorConfig",
+    "Duration",
+    "HttpConfig",
+    "KafkaConfig",
+    "LogConfig",
+    "OutputConfig",
+    "RecordConfig",
+    "Secret",
+    "Section",
+    "Size",
+    "SourceConfig",
+    "StateConfig",
+    "parse_budget",
+]

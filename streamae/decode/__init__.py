@@ -1,0 +1,6 @@
+"""Record values to columns of numbers, or to reasons why not."""
+
+from streamae.decode.decoder import Decoded, Decoder, Reject
+from streamae.decode.parse import Reason
+
+__all__ = ["Decoded", "Decoder", "Reason", "Reject"]

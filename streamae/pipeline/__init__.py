@@ -1,0 +1,5 @@
+"""Everything that belongs to one input partition, as a pure function of its log."""
+
+from streamae.pipeline.pipeline import Pipeline, Processed
+
+__all__ = ["Pipeline", "Processed"]
