@@ -136,6 +136,8 @@ class Worker:
         with self._observer.broker_call("restore"):
             for partition in new:
                 self._lanes[partition] = self._restore(partition)
+        # The next commit pins where a new partition begins, which `latest` would else move.
+        self._last_commit = -math.inf
         self._observer.assigned({tp: self._lanes[tp].pipeline.position for tp in new})
 
     def on_revoke(self, partitions: Iterable[TopicPartition]) -> None:
