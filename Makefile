@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check kafka format bench clean
 
 demo: $(INSTALLED)  ## Score real sensor data with the real daemon, no Kafka needed.
 	$(BIN)/streamae demo
@@ -19,7 +19,10 @@ check: $(INSTALLED)  ## Format, lint, types, import layers and the fast tests.
 	$(BIN)/lint-imports
 	$(BIN)/pytest -m "not slow and not kafka"
 
-format: $(INSTALLED)
+kafka: $(INSTALLED)  ## An Apache Kafka on localhost:9092 to try things with; needs Java and Maven.
+	$(BIN)/python -m tests.kafka
+
+format: $(INSTALLED)  ## Mend what the formatter and the linter can mend.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

@@ -82,6 +82,7 @@ class Broker:
         tls: Tls | None = None,
         users: Mapping[str, str] | None = None,
         properties: Mapping[str, str] | None = None,
+        port: int | None = None,
         jvm: tuple[str, ...] = ("-XX:TieredStopAtLevel=1",),
     ) -> None:
         self.directory = directory
@@ -89,7 +90,8 @@ class Broker:
         self._tls = tls
         self._users = users or {}
         self._jvm = jvm
-        self._port, self._secure_port, self._controller_port = free_ports(3)
+        free, self._secure_port, self._controller_port = free_ports(3)
+        self._port = port or free
         self._process: subprocess.Popen[bytes] | None = None
         self._classpath = f"{jars()}/*"
         self._config = directory / "server.properties"
