@@ -49,7 +49,7 @@ class Observer:
         for reason, n in done.rejects.items():
             metrics.invalid(partition, reason, n)
         if done.scores:
-            self._scored(partition, done, pipeline)
+            self._scored(partition, done)
         metrics.judged(partition, done.n_judged, done.n_flagged)
         self.learned(pipeline, done)
         self._alerted(partition, done)
@@ -121,14 +121,14 @@ class Observer:
         if gone:
             log.info("partitions let go", why=event, partitions=[str(tp) for tp in gone])
 
-    def _scored(self, partition: TopicPartition, done: Processed, pipeline: Pipeline) -> None:
-        scores = np.concatenate(done.scores)
-        self.metrics.scored(partition, scores, int(done.timestamps_ms.max()))
-        share = pipeline.alert_share
-        threshold = float("nan")
-        if share and pipeline.online is not None:
-            threshold = pipeline.online.detector.threshold(share)
-        self.status.scored(partition, done.first_ordinal, scores, done.timestamps_ms, threshold)
+    def _scored(self, partition: TopicPartition, done: Processed) -> None:
+        self.metrics.scored(partition, np.concatenate(done.scores), int(done.timestamps_ms.max()))
+        start = 0
+        for scores, threshold in zip(done.scores, done.thresholds, strict=True):
+            stop = start + len(scores)
+            times = done.timestamps_ms[start:stop]
+            self.status.scored(partition, done.first_ordinal + start, scores, times, threshold)
+            start = stop
 
     def _alerted(self, partition: TopicPartition, done: Processed) -> None:
         self.status.alerted(done.alerts)

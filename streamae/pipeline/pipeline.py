@@ -5,6 +5,7 @@ blocks only, so its state is that of the last finished block boundary at any tim
 behind the boundary can be processed again to arrive at the same place.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -43,7 +44,9 @@ class Processed:
     alerts: list[Alert | Recovered] = field(default_factory=list)
     learned: list[Learned] = field(default_factory=list)
     scores: list[Floats] = field(default_factory=list)
-    """Scores of the batch's valid records, in pieces."""
+    """Scores of the batch's valid records, one piece per block."""
+    thresholds: list[float] = field(default_factory=list)
+    """Score from which records of each piece are flagged; NaN during warm-up."""
     rejects: Counter[str] = field(default_factory=Counter)
     n_records: int = 0
     n_bytes: int = 0
@@ -205,9 +208,12 @@ class Pipeline:
         """Score the rows with the model of the last block; learn when they complete a block."""
         with self._stage("score"):
             scored = online.score(rows)
+        share = self.alert_share
+        threshold = online.detector.threshold(share) if share else math.nan
         done.scores.append(scored.scores.score[scored.slots])
+        done.thresholds.append(threshold)
         with self._stage("alert"):
-            self._alert(online, scored, done)
+            self._alert(online, scored, threshold, done)
             self._emit_scores(online, scored, done)
         if online.full:
             offset = int(rows.offsets[-1]) + 1
@@ -216,9 +222,11 @@ class Pipeline:
                 done.learned.append(online.learn(scored.scores))
             self.boundary = self._here(offset, online.n_learnt)
 
-    def _alert(self, online: OnlineDetector, scored: Scored, done: Processed) -> None:
+    def _alert(
+        self, online: OnlineDetector, scored: Scored, threshold: float, done: Processed
+    ) -> None:
         """Turn records whose p-value is within the budget into episodes and alerts."""
-        flagged = self._flagged(online, scored)
+        flagged = self._flagged(online, scored, threshold)
         done.n_flagged += len(flagged)
         done.n_judged += len(scored.rows.offsets) if self.alert_share else 0
 
@@ -230,12 +238,11 @@ class Pipeline:
             done.alerts.append(alert)
             done.outputs.append(output)
 
-    def _flagged(self, online: OnlineDetector, scored: Scored) -> list[Flagged]:
+    def _flagged(self, online: OnlineDetector, scored: Scored, threshold: float) -> list[Flagged]:
         share = self.alert_share
         rows, first = scored.rows, scored.slots.start
         score, p_value = scored.scores.score, scored.scores.p_value
         hits = np.flatnonzero(p_value[scored.slots] <= share).tolist() if share else []
-        threshold = online.detector.threshold(share) if hits else 0.0
         return [
             Flagged(
                 ordinal=scored.first_ordinal + first + row,
