@@ -199,7 +199,9 @@ class _Pass:
                 vectors.append(value)
             else:
                 self._parse(index)
-        return np.frombuffer(b"".join(vectors), "<f4").reshape(-1, len(self._features))
+        x = np.frombuffer(b"".join(vectors), "<f4").reshape(-1, len(self._features))
+        # One NaN for all: arithmetic on a signalling one, which any bytes may hold, is an error.
+        return np.where(np.isnan(x), np.float32(np.nan), x)
 
     def _each(self, indexes: Sequence[int], read: Reader) -> Floats:
         cells = chain.from_iterable(self._each_row(indexes, read))

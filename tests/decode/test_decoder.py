@@ -77,6 +77,12 @@ def test_float32_rejects():
     assert decoded.x.tolist() == [[1, 2, 3]] * 2
 
 
+def test_float32_has_one_nan():
+    signalling = struct.pack("<2f", 1, 2) + b"\0\0\xa0\x7f"
+    decoded = decode([signalling], format="float32")
+    assert decoded.x.tobytes() == np.array([[1, 2, NAN]], np.float32).tobytes()
+
+
 @pytest.mark.parametrize("format_", ["json", "float32"])
 def test_max_bytes(format_):
     value = b"[1, 2, 3]   " if format_ == "json" else bytes(12)
