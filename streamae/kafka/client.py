@@ -47,6 +47,10 @@ class Records(Protocol):
 class Transactions(Records, Protocol):
     """Records and offsets that become visible at once."""
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the brokers were told to commit and nothing is known of what came of it."""
+
     def begin(self) -> None:
         """Open a transaction."""
 

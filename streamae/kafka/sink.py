@@ -60,8 +60,8 @@ class _KafkaSink:
         if found is None:
             self._pointers[partition] = ""
             return None
-        self._pointers[partition] = found.metadata
-        snapshot = self._store.load(partition, found.metadata) if found.metadata else None
+        self._pointers[partition] = pointer = text(found)
+        snapshot = self._store.load(partition, pointer) if pointer else None
         return Committed(offset=int(found.offset), snapshot=snapshot)
 
     def close(self) -> None:
@@ -95,7 +95,7 @@ class _KafkaSink:
         """Return the pointer of the last commit."""
         if partition not in self._pointers:
             found = self._source.committed(partition)
-            self._pointers[partition] = found.metadata if found is not None else ""
+            self._pointers[partition] = text(found) if found is not None else ""
         return self._pointers[partition]
 
 
@@ -193,6 +193,11 @@ def offsets(commit: Commit, pointers: Mapping[TopicPartition, str]) -> Offsets:
         partition: OffsetAndMetadata(offset, pointers[partition], -1)
         for partition, offset in commit.offsets.items()
     }
+
+
+def text(committed: OffsetAndMetadata) -> str:
+    """Return the metadata of a committed offset; confluent-kafka commits C's null byte, too."""
+    return str(committed.metadata).rstrip("\0")
 
 
 def can_repeat(error: KafkaError) -> bool:

@@ -2,7 +2,7 @@ import gc
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pytest
 
@@ -10,6 +10,8 @@ from streamae.config import Config
 from tests.kafka.broker import Broker
 from tests.kafka.cluster import Cluster
 from tests.kafka.configs import named
+
+Client = Literal["kafka-python", "confluent"]
 
 
 @pytest.fixture(autouse=True)
@@ -33,12 +35,19 @@ def cluster(broker: Broker) -> Iterator[Cluster]:
         yield client
 
 
+@pytest.fixture(params=get_args(Client))
+def client(request: pytest.FixtureRequest) -> Client:
+    """Run the test with every Kafka client."""
+    chosen: Client = request.param
+    return chosen
+
+
 @pytest.fixture
-def configured(broker: Broker, cluster: Cluster) -> Callable[..., Config]:
+def configured(broker: Broker, cluster: Cluster, client: Client) -> Callable[..., Config]:
     """Return a maker of configurations with topics of their own, of so many partitions."""
 
     def make(partitions: int = 1, **kafka: Any) -> Config:
-        config = named(broker.bootstrap, **kafka)
+        config = named(broker.bootstrap, client=client, **kafka)
         topics = (config.source.topics[0], config.output.alerts, config.output.dead_letters)
         cluster.create(*topics, partitions=partitions)
         cluster.create(config.state.topic, partitions=partitions, compact=True)

@@ -207,7 +207,7 @@ class Run:
         found = {(record.partition, record.offset): record for record in records}
         states = {}
         for number, committed in self._committed().items():
-            pointer = msgspec.json.decode(committed.metadata, type=Pointer)
+            pointer = msgspec.json.decode(committed.metadata.rstrip("\0"), type=Pointer)
             owner = f"{self.group}/{self._stream.topic}/{number}/{pointer.slot}/".encode()
             parts = [
                 found[pointer.partition, offset].value

@@ -99,12 +99,15 @@ def got_partitions(worker: Daemon) -> bool:
     return "partition assigned" in worker.log.read_text(errors="replace")
 
 
-def check(cluster: Cluster, directory: Path, n_kills: int, seed: int) -> Kills:
-    """Compare a run with `n_kills` kills to an undisturbed one of the same input."""
+def check(
+    cluster: Cluster, directory: Path, n_kills: int, seed: int, client: str = "kafka-python"
+) -> Kills:
+    """Compare a run of `client` with `n_kills` kills to an undisturbed one of the same input."""
     stream = Stream(cluster, f"killed-{seed}", n_kills * RECORDS_PER_KILL)
     chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret.
+    sections = {**SMALL_POLLS, "kafka": {"client": client}}
     under_load = 0
-    with Run(stream, directory, "killed", SMALL_POLLS) as run:
+    with Run(stream, directory, "killed", sections) as run:
         workers = Workers(run, chance)
         for _ in range(n_kills):
             stream.write(RECORDS_PER_KILL)

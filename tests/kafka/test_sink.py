@@ -30,6 +30,7 @@ def test_commit_shows_everything_and_comes_back(
 ) -> None:
     config = msgspec.structs.replace(configured(), delivery=delivery)
     one = TopicPartition(config.source.topics[0], 0)
+    cluster.write(one.topic, [b"r"] * 4)  # No member may read behind the end.
     with started(config) as member:
         assert member.committed[one] is None
         assert member.sink.commit(commit(one, 2, b"x", b"y", snapshot=SNAPSHOT))
@@ -47,9 +48,10 @@ def test_commit_shows_everything_and_comes_back(
         assert (again.offset, again.snapshot) == (4, SNAPSHOT)
 
 
-def test_newer_snapshot_replaces_the_pointer(configured: Configured) -> None:
+def test_newer_snapshot_replaces_the_pointer(configured: Configured, cluster: Cluster) -> None:
     config = configured()
     one = TopicPartition(config.source.topics[0], 0)
+    cluster.write(one.topic, [b"r"] * 4)
     with started(config) as member:
         for number in range(4):
             assert member.sink.commit(commit(one, number, snapshot=b"%d" % number * CHUNK_BYTES))
@@ -145,6 +147,7 @@ def test_zombie_is_fenced_and_writes_nothing(configured: Configured, cluster: Cl
     assert cluster.values(config.output.alerts) == [b"successor"]
 
 
+@pytest.mark.parametrize("client", ["kafka-python"])  # For the other one see `test_confluent`.
 def test_commit_without_an_answer_is_not_repeated(
     configured: Configured, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

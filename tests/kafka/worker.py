@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Self
 
 from streamae.config import Config
-from streamae.kafka import KafkaSource, connect
+from streamae.kafka import connect
 from streamae.types import Commit, Committed, Output, RecordBatch, TopicPartition
 
 
@@ -13,7 +13,6 @@ class Member:
 
     def __init__(self, config: Config) -> None:
         self.source, self.sink = connect(config)
-        assert isinstance(self.source, KafkaSource)
         self.events: list[tuple[str, list[TopicPartition]]] = []
         self.committed: dict[TopicPartition, Committed | None] = {}
         self.batches: list[RecordBatch] = []

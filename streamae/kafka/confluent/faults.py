@@ -8,27 +8,41 @@ from confluent_kafka import KafkaError, KafkaException
 from kafka import errors
 
 from streamae.errors import ConfigError
-from streamae.kafka.faults import translated
+from streamae.kafka.faults import cause, translated
 
-LOCAL: dict[int, type[errors.KafkaError]] = {
-    KafkaError._TIMED_OUT: errors.KafkaTimeoutError,
-    KafkaError._TIMED_OUT_QUEUE: errors.KafkaTimeoutError,
-    KafkaError._MSG_TIMED_OUT: errors.KafkaTimeoutError,
-    KafkaError._TRANSPORT: errors.KafkaConnectionError,
-    KafkaError._RESOLVE: errors.KafkaConnectionError,
-    KafkaError._ALL_BROKERS_DOWN: errors.KafkaConnectionError,
-    KafkaError._WAIT_COORD: errors.CoordinatorNotAvailableError,
-    KafkaError._AUTHENTICATION: errors.SaslAuthenticationFailedError,
-    KafkaError._SSL: errors.SaslAuthenticationFailedError,
-    KafkaError._UNKNOWN_TOPIC: errors.UnknownTopicOrPartitionError,
-    KafkaError._UNKNOWN_PARTITION: errors.UnknownTopicOrPartitionError,
-    KafkaError._NOT_IMPLEMENTED: errors.UnsupportedCodecError,
-    KafkaError._ASSIGNMENT_LOST: errors.CommitFailedError,
-    KafkaError._PURGE_QUEUE: errors.Cancelled,
-    KafkaError._PURGE_INFLIGHT: errors.Cancelled,
-    KafkaError._FENCED: errors.ProducerFencedError,
+LOCAL: dict[str, type[errors.KafkaError]] = {
+    "_TIMED_OUT": errors.KafkaTimeoutError,
+    "_TIMED_OUT_QUEUE": errors.KafkaTimeoutError,
+    "_MSG_TIMED_OUT": errors.KafkaTimeoutError,
+    "_TRANSPORT": errors.KafkaConnectionError,
+    "_RESOLVE": errors.KafkaConnectionError,
+    "_ALL_BROKERS_DOWN": errors.KafkaConnectionError,
+    "_WAIT_COORD": errors.CoordinatorNotAvailableError,
+    "_AUTHENTICATION": errors.SaslAuthenticationFailedError,
+    "_SSL": errors.SaslAuthenticationFailedError,
+    "_UNKNOWN_TOPIC": errors.UnknownTopicOrPartitionError,
+    "_UNKNOWN_PARTITION": errors.UnknownTopicOrPartitionError,
+    "_NOT_IMPLEMENTED": errors.UnsupportedCodecError,
+    "_ASSIGNMENT_LOST": errors.CommitFailedError,
+    "_PURGE_QUEUE": errors.Cancelled,
+    "_PURGE_INFLIGHT": errors.Cancelled,
+    "_FENCED": errors.ProducerFencedError,
 }
-"""Codes below zero are librdkafka's own."""
+"""By name: librdkafka's own, which have codes below zero."""
+
+
+FAILURES = (KafkaException, SystemError)
+"""confluent-kafka reports deliveries while the exception of a fatal error is pending, and Python
+makes a `SystemError` of that."""
+
+
+def reason(raised: BaseException) -> KafkaError:
+    """Return what librdkafka said; raise what it did not say."""
+    first = cause(raised)
+    if not isinstance(first, KafkaException):
+        raise raised
+    error: KafkaError = first.args[0]
+    return error
 
 
 def as_kafka_python(error: KafkaError) -> errors.KafkaError:
@@ -37,7 +51,7 @@ def as_kafka_python(error: KafkaError) -> errors.KafkaError:
     if code > 0:
         return errors.for_code(code)(error.str())
     unnamed = errors.RetriableError if error.retriable() else errors.KafkaError
-    return LOCAL.get(code, unnamed)(f"{error.str()} ({error.name()})")
+    return LOCAL.get(error.name(), unnamed)(f"{error.str()} ({error.name()})")
 
 
 @contextmanager
@@ -45,8 +59,8 @@ def raised_as_kafka_python() -> Iterator[None]:
     """Raise kafka-python's errors for librdkafka's."""
     try:
         yield
-    except KafkaException as error:
-        raise as_kafka_python(error.args[0]) from None
+    except FAILURES as error:
+        raise as_kafka_python(reason(error)) from None
 
 
 @contextmanager
@@ -64,4 +78,4 @@ def opened(client: Callable[..., Any], properties: dict[str, Any], **options: An
     try:
         return client(properties, **options)
     except KafkaException as error:
-        raise ConfigError(f"kafka: {error.args[0].str()}") from error
+        raise ConfigError(f"kafka: {error.args[0].str().strip()}") from error

@@ -7,9 +7,10 @@ from threading import Thread
 from typing import Any
 
 import numpy as np
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, Message
+from confluent_kafka import OFFSET_INVALID, Consumer
 from confluent_kafka import TopicPartition as KafkaPartition
 from kafka import OffsetAndMetadata
+from kafka.errors import RetriableError
 
 from streamae.config import Config
 from streamae.errors import StreamaeError
@@ -40,12 +41,12 @@ class ConfluentSource:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._consumer = opened(Consumer, settings.consumer(config), logger=log)
+        self._consumer: Consumer = opened(Consumer, settings.consumer(config), logger=log)
         self._listener: AssignmentListener | None = None
         self._members: dict[TopicPartition, str] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._starting: set[TopicPartition] = set()
-        self._unsorted: list[Message] = []
+        self._unsorted: list[Any] = []
         self._request_s = float(config.kafka.connect_timeout)
 
     def start(self, listener: AssignmentListener) -> None:
@@ -148,7 +149,9 @@ class ConfluentSource:
             listener.on_assign(partitions)
         finally:
             self._starting.clear()
-        consumer.incremental_assign([KafkaPartition(*one, self._positions[one]) for one in partitions])
+        consumer.incremental_assign(
+            [KafkaPartition(*one, self._positions[one]) for one in partitions]
+        )
 
     def _on_revoke(self, _: Consumer, revoked: Sequence[KafkaPartition]) -> None:
         partitions = names(revoked)
@@ -174,29 +177,99 @@ class ConfluentSource:
         finally:
             self._forget(partitions)
 
-    def _forget(self, partitions: Iterable[TopicPartition]) -> None:
+    def _forget(self, partitions: Sequence[TopicPartition]) -> None:
         for partition in partitions:
             self._members.pop(partition, None)
             self._positions.pop(partition, None)
-        self._unsorted = [one for one in self._unsorted if name(one) not in partitions]
+        gone = set(partitions)
+        self._unsorted = [
+            one for one in self._unsorted if (one.topic(), one.partition()) not in gone
+        ]
 
-    def _batches(self, messages: Iterable[Message]) -> list[RecordBatch]:
-        records: dict[TopicPartition, list[Message]] = defaultdict(list)
-        ends: dict[TopicPartition, int] = {}
+    def _batches(self, messages: Iterable[Any]) -> list[RecordBatch]:
+        records: dict[tuple[str, int], list[Any]] = defaultdict(list)
+        ends: dict[tuple[str, int], int] = {}
+        failures: list[Any] = []
         for message in messages:
             if (error := message.error()) is None:
-                records[name(message)].append(message)
-            elif error.code() == KafkaError._PARTITION_EOF:
-                ends[name(message)] = message.offset()
+                records[message.topic(), message.partition()].append(message)
+            elif error.name() == "_PARTITION_EOF":
+                ends[message.topic(), message.partition()] = message.offset()
             else:
-                self._deal_with(error, message)
+                failures.append(message)
         batches = []
         for partition, before in self._positions.items():
             taken = records[partition]
-            after = max(before, ends.get(partition, before))
-            if taken:
-                after = max(after, taken[-1].offset() + 1)
+            last = taken[-1].offset() + 1 if taken else before
+            after = max(last, ends.get(partition, last))
             self._positions[partition] = after
             if taken or after != before:
                 batches.append(columns(partition, taken, after))
+        for failure in failures:
+            self._recover(failure)
         return batches
+
+    def _recover(self, failure: Any) -> None:
+        """Go on after an error that librdkafka or a seek recovers from; raise any other."""
+        error = failure.error()
+        if error.name() == "_AUTO_OFFSET_RESET":
+            self._follow_retention(TopicPartition(failure.topic(), failure.partition()))
+            return
+        known = as_kafka_python(error)
+        if error.name() != "_MAX_POLL_EXCEEDED" and not isinstance(known, RetriableError):
+            raise translated(known, "reading the input")
+        log.warning("reading the input: %s", error.str())
+
+    def _follow_retention(self, partition: TopicPartition) -> None:
+        """Go on at the first record left when the input was deleted faster than it was read."""
+        if (offset := self._positions.get(partition)) is None:
+            return
+        first = self._edges(partition)[0]
+        if offset >= first:
+            raise StreamaeError(
+                f"{partition} ends before offset {offset}, where this group goes on: the topic was"
+                " truncated or made anew; set the offsets of the group"
+            )
+        log.warning("records %d to %d of %s were deleted unread", offset, first - 1, partition)
+        self.seek(partition, first)
+
+    def _reachable(
+        self, partition: TopicPartition, offset: int | None, fallback: int | None
+    ) -> int:
+        first, end = self._edges(partition)
+        if offset is None:
+            return first if self._config.source.start == "earliest" else end
+        if offset >= first or fallback is None:
+            return max(offset, first)
+        return max(fallback, first)
+
+    def _edges(self, partition: TopicPartition) -> tuple[int, int]:
+        """Return the first offset of the log and the one after its last committed record."""
+        with explained(f"asking for the offsets of {partition}"):
+            return self._consumer.get_watermark_offsets(KafkaPartition(*partition), self._request_s)
+
+    def _lag(self) -> dict[TopicPartition, int]:
+        ends = {
+            one: self._consumer.get_watermark_offsets(KafkaPartition(*one), cached=True)[1]
+            for one in self._positions
+        }
+        return {one: max(0, end - self._positions[one]) for one, end in ends.items() if end >= 0}
+
+
+def names(partitions: Iterable[KafkaPartition]) -> list[TopicPartition]:
+    return sorted(TopicPartition(one.topic, one.partition) for one in partitions)
+
+
+def columns(partition: TopicPartition, records: Sequence[Any], next_offset: int) -> RecordBatch:
+    """Return librdkafka's records as columns."""
+    n = len(records)
+    headers: list[Any] = [record.headers() for record in records]
+    return RecordBatch(
+        partition=partition,
+        offsets=np.fromiter([record.offset() for record in records], np.int64, n),
+        timestamps_ms=np.fromiter([record.timestamp()[1] for record in records], np.int64, n),
+        keys=[record.key() for record in records],
+        values=[record.value() for record in records],
+        headers=[without_nulls(one) if one else () for one in headers],
+        next_offset=next_offset,
+    )

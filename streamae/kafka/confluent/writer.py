@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, Message, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 from kafka import OffsetAndMetadata, errors
 
@@ -14,10 +14,12 @@ from streamae.errors import TemporaryError
 from streamae.kafka import settings as common
 from streamae.kafka.confluent import settings
 from streamae.kafka.confluent.faults import (
+    FAILURES,
     as_kafka_python,
     explained,
     opened,
     raised_as_kafka_python,
+    reason,
 )
 from streamae.types import NO_TIMESTAMP, Headers, TopicPartition
 
@@ -67,6 +69,8 @@ class ConfluentWriter:
         self._partitions: dict[str, int] = {}
         self._sent: list[Sent] = []
         self._open = False
+        self.in_doubt = False
+        """Whether the brokers were told to commit and nothing is known of what came of it."""
         self._producer = self._connected()
 
     def partitions(self, topic: str) -> int:
@@ -108,7 +112,8 @@ class ConfluentWriter:
 
     def flush(self) -> None:
         """Wait until the brokers have every record; raise what the first failure was."""
-        n_waiting = self._producer.flush(self._flush_s)
+        with raised_as_kafka_python():
+            n_waiting = self._producer.flush(self._flush_s)
         sent, self._sent = self._sent, []
         for one in sent:
             if one.error is not None:
@@ -138,14 +143,16 @@ class ConfluentWriter:
 
         Only a restart finds out: it goes on from the offsets that are committed.
         """
+        self.in_doubt = True
         try:
             self._producer.commit_transaction(self._flush_s)
-        except KafkaException as raised:
-            error: KafkaError = raised.args[0]
-            if error.txn_requires_abort() or error.fatal():
-                raise as_kafka_python(error) from None
-            raise TemporaryError(f"committing: the outcome is unknown ({error.str()})") from raised
-        self._open = False
+        except FAILURES as raised:
+            error = reason(raised)
+            self.in_doubt = not error.txn_requires_abort()
+            if self.in_doubt and not error.fatal():
+                raise TemporaryError(f"committing: no answer ({error.str()})") from raised
+            raise as_kafka_python(error) from None
+        self.in_doubt = self._open = False
 
     def abort(self) -> None:
         """Take the transaction back, its offsets too; afterwards the writer is as new."""
@@ -166,7 +173,7 @@ class ConfluentWriter:
         self._release()
 
     def _connected(self) -> Producer:
-        producer = opened(Producer, self._properties, logger=log)
+        producer: Producer = opened(Producer, self._properties, logger=log)
         if self._transactional:
             with explained("opening transactions"):
                 producer.init_transactions(self._connect_s)
