@@ -1,6 +1,6 @@
 """A keyed input topic of several partitions, and all that one consumer group made of it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,10 +48,22 @@ class Result:
         ]
 
 
-class Stream:
-    """An input topic of n records per partition, 1 % of them broken, written bit by bit."""
+def mostly_good(n: int, seed: int) -> list[bytes]:
+    return values(n, seed, bad_share=0.01)
 
-    def __init__(self, cluster: Cluster, topic: str, n: int, partitions: int = 4) -> None:
+
+class Stream:
+    """An input topic of n records per partition, written bit by bit."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        topic: str,
+        n: int,
+        partitions: int = 4,
+        draw: Callable[[int, int], Sequence[bytes | None]] = mostly_good,
+    ) -> None:
+        """`draw` gives the values of a partition by their number and the partition's."""
         self.cluster = cluster
         self.topic = topic
         self.written = 0
@@ -60,7 +72,7 @@ class Stream:
             [
                 Message(key, value, (("traceparent", b"00-%032x-%016x-01" % (at + 1, at + 1)),), ms)
                 for at, (key, value, ms) in enumerate(
-                    zip(keys(n), values(n, seed, bad_share=0.01), timestamps(n), strict=True)
+                    zip(keys(n), draw(n, seed), timestamps(n), strict=True)
                 )
             ]
             for seed in range(partitions)

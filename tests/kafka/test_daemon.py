@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from urllib.error import HTTPError
 
@@ -13,6 +14,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.daemon import Daemon
+from tests.decode.test_fuzz import FEATURES
+from tests.decode.test_fuzz import stream as fuzz
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.stream import (
     CHANNELS,
@@ -108,6 +111,31 @@ def test_dead_letters_are_the_records_as_they_came(stream: Stream, result: Resul
         )
         assert why["message"]
     assert len(letters) > 10
+
+
+def odd_values(n: int, seed: int) -> list[bytes | None]:
+    """Draw good, odd and broken values; brokers take no longer ones by default."""
+    drawn = (one.value for one in fuzz(seed=40 + seed, n=2 * n))
+    return list(islice((value for value in drawn if len(value or b"") < 1_000_000), n))
+
+
+def test_odd_values_are_scored_or_rejected(cluster: Cluster, tmp_path: Path) -> None:
+    stream = Stream(cluster, "odd", 2 * N, PARTITIONS, odd_values)
+    stream.write()
+    with Run(stream, tmp_path, "live", {"record": {"features": list(FEATURES)}}) as run:
+        run.complete([run.daemon().start()])
+        result = run.result()
+    for number, log in enumerate(stream.logs):
+        letters = {offset_of(one): one for one in result.outputs["dead_letters", number]}
+        scores = [json.loads(one.value) for one in result.outputs["scores", number]]
+        assert sorted([*letters, *(score["source"]["offset"] for score in scores)]) == list(
+            range(2 * N)
+        )
+        for offset, letter in letters.items():
+            source = log[offset]
+            assert (letter.key, letter.value) == (source.key, source.value)
+            assert letter.headers[: len(source.headers)] == source.headers
+    assert None in {one.value for one in result.messages("dead_letters")}
 
 
 def test_daemon_answers_probes_and_prometheus(daemon: Daemon) -> None:
