@@ -1,21 +1,43 @@
 import json
+import math
+import struct
 
 import numpy as np
 import pytest
 
-from streamae.decode import decoder as decode
 from streamae.config import RecordConfig
 from streamae.decode import Decoder
-from streamae.decode.readers import DOUBTS, csv_reader, json_reader, undecided
-from tests.record_values import NAMES, SAME_ROW, batch_of, mixed_stream
+from streamae.decode import decoder as decode
+from streamae.decode.readers import DOUBTS, csv_reader, json_reader, packer, undecided
+from tests.record_values import NAMES, NAN, SAME_ROW, batch_of, mixed_stream
 
 KEYED = {"key_field": "k", "timestamp_field": "t"}
+
+
+def cells_of(row):
+    """Return the numbers of a row that a reader packed, None where missing."""
+    cells = np.frombuffer(row[0], np.float32).tolist()
+    return [None if math.isnan(cell) else cell for cell in cells]
 
 
 def outcome(decoder, batch):
     decoded = decoder.decode(batch)
     times, rejects = decoded.timestamps_ms.tolist(), decoded.rejects
     return decoded.x.tobytes(), decoded.rows.tolist(), decoded.keys, times, rejects
+
+
+def test_packer_narrows_as_numpy_does():
+    row = np.random.default_rng(4).normal(size=1000) * 10.0 ** np.arange(-50, 50).repeat(10)
+    row[::7] = NAN
+    with np.errstate(over="ignore"):
+        expected = row.astype(np.float32).tobytes()
+    packed = packer(len(row))
+    assert packed(row.tolist()) == expected
+    assert packed([None if math.isnan(cell) else cell for cell in row.tolist()]) == expected
+    assert packer(2)([1e39, -1e300]) == struct.pack("2f", math.inf, -math.inf)
+    for wrong in ([1.0], [1.0, None, 3.0]):
+        with pytest.raises(struct.error):
+            packer(2)(wrong)
 
 
 @pytest.mark.parametrize("key_field", [None, "k"])
@@ -48,13 +70,14 @@ def test_csv_agrees_with_the_definition(config, monkeypatch):
 )
 def test_ordinary_json_is_read_fast(value):
     read = json_reader(NAMES, RecordConfig())
-    assert list(read(value)[0]) == [1, -2.5, 300]
+    assert cells_of(read(value)) == [1, -2.5, 300]
 
 
 def test_ordinary_csv_is_read_fast():
-    assert csv_reader(NAMES, RecordConfig(), None)(b"1,,3") == ([1, None, 3], None, None)
-    read = csv_reader(NAMES, RecordConfig(**KEYED), ("t", "c", "k", "a"))
-    assert read(b"5,3,web_1,1") == ([1, None, 3], b"web_1", 5)
+    row = csv_reader(NAMES, RecordConfig(), None)(b"1,,3")
+    assert (cells_of(row), *row[1:]) == ([1, None, 3], None, None)
+    row = csv_reader(NAMES, RecordConfig(**KEYED), ("t", "c", "k", "a"))(b"5,3,web_1,1")
+    assert (cells_of(row), *row[1:]) == ([1, None, 3], b"web_1", 5)
 
 
 def test_keyed_json_is_read_fast():
@@ -64,15 +87,16 @@ def test_keyed_json_is_read_fast():
         b'"features":{"a":1,"b":2,"c":3}',
         b'"features":[1,2,3]',
     ):
-        row, key, timestamp_ms = read(b'{"k":"web","t":5,%s}' % features)
-        assert (list(row), key, timestamp_ms) == ([1, 2, 3], b"web", 5)
+        row = read(b'{"k":"web","t":5,%s}' % features)
+        assert (cells_of(row), *row[1:]) == ([1, 2, 3], b"web", 5)
 
 
 def test_nan_literals_are_read_fast():
     read = json_reader(NAMES, RecordConfig())
-    assert list(read(b'{"a":NaN,"b":2,"x":NaN,"c": NaN}')[0]) == [None, 2, None]
-    assert list(read(b"[NaN,2,NaN]")[0]) == [None, 2, None]
-    assert list(read(b'{"features":{"a":NaN,"b":2,"c":null}}')[0]) == [None, 2, None]
+    assert cells_of(read(b'{"a":NaN,"b":2,"x":NaN,"c": NaN}')) == [None, 2, None]
+    assert cells_of(read(b'{"a":NaN,"b":2,"Na":1,"N":{"NA":"N"},"c":3}')) == [None, 2, 3]
+    assert cells_of(read(b"[NaN,2,NaN]")) == [None, 2, None]
+    assert cells_of(read(b'{"features":{"a":NaN,"b":2,"c":null}}')) == [None, 2, None]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +104,8 @@ def test_nan_literals_are_read_fast():
     [
         b'{"a":1,"x":"\xff"}',
         b'{"a":NaN,"x":"NaN"}',
+        b'{"x":"NaN","a":NaN}',
+        b'{"NaN":1,"a":NaN}',
         b'{"a":NaN,"x":"\\""}',
         b'{"a":-NaN}',
         b'{"a":1e999}',
