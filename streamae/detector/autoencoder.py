@@ -67,8 +67,8 @@ class Autoencoder(Stateful):
 
     def encoder_gradient(self, inputs: Tensor, latents: Tensor, gradient: Tensor) -> Tensor:
         """Return dL/d encoder [1 + d, h] from dL/d latents [n, h]."""
-        slope = (latents > 0) if self.activation == "relu" else latents * (1.0 - latents)
-        return torch.mm(inputs.T, gradient * slope)
+        slope = latents.sign() if self.activation == "relu" else latents * (1.0 - latents)
+        return torch.mm(inputs.T, slope.mul_(gradient))
 
 
 def clip(z: Tensor) -> Tensor:

@@ -37,7 +37,8 @@ class Calibrator(Stateful):
         self.refresh()
 
     def refresh(self) -> None:
-        above = np.append(np.cumsum(self.counts[::-1])[::-1], 0.0)
+        above = np.zeros(N_BINS + 1)
+        np.cumsum(self.counts[::-1], out=above[-2::-1])
         self.calibrated = bool(above[0] > 0.0)
         """Whether any score was seen."""
         if not self.calibrated:
@@ -56,9 +57,10 @@ class Calibrator(Stateful):
         if not self.calibrated:
             return np.ones(score.shape)
         body = np.interp(score, self._edges, self._survival)
-        beyond = np.maximum(score - self._tail_start, 0.0)
-        tail = np.maximum(TAIL * np.exp(-beyond / self._excess), SMALLEST_P)
-        return np.where(beyond > 0.0, tail, np.maximum(body, TAIL))
+        # Each factor is constant where the other one falls.
+        tail = np.exp(np.minimum(self._tail_start - score, 0.0) / self._excess)
+        p: Doubles = np.maximum(np.maximum(body, TAIL) * tail, SMALLEST_P)
+        return p
 
     def threshold(self, alpha: float) -> float:
         """Return the smallest score whose p-value is alpha; infinite before anything was seen."""

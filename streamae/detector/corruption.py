@@ -12,6 +12,6 @@ def corrupt(z: Tensor, noise: float, masking: float, generator: torch.Generator)
     """
     corrupted = torch.randn(z.shape, generator=generator).to(z.device).mul_(noise).add_(z)
     if masking > 0:
-        keep = torch.rand(z.shape, generator=generator) >= masking
+        keep = torch.rand(z.shape, generator=generator).ge_(masking)
         corrupted.mul_(keep.to(z.device))
     return corrupted

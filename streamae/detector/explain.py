@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from streamae.detector.autoencoder import Autoencoder
 from streamae.detector.scaler import Scaler
@@ -28,27 +27,25 @@ def explain(x: Floats, scaler: Scaler, autoencoder: Autoencoder, whitener: White
     not account for is (P e)_j / P_jj, and leaving j out lowers the energy e' P e by
     (P e)_j^2 / P_jj: the expected value and the share follow from these.
     """
+    observed = ~np.isnan(x)
     z = scaler.transform(x[None]).to(autoencoder.encoder.device)
-    missing = torch.isnan(z)
-    z.nan_to_num_(0.0)
-    recons = autoencoder.recons(z)
-    residual = whitener.impute((z - recons).masked_fill_(missing, 0.0), missing)
-    gradient, diagonal = whitener.gradient(residual), whitener.precision_diagonal
-    expected = recons + residual - gradient / diagonal
-    relief = (gradient.square() / diagonal).masked_fill_(missing, 0.0)
-    return Explanation(
-        observed=x.copy(),
-        expected=scaler.inverse(_to_doubles(expected)),
-        share=_shares(_to_doubles(relief), ~np.isnan(x)),
-    )
-
-
-def _to_doubles(row: Tensor) -> Doubles:
-    return row[0].double().cpu().numpy()
+    if observed.all():
+        recons = autoencoder.recons(z)
+        residual = z - recons
+    else:
+        missing = torch.isnan(z)
+        recons = autoencoder.recons(z.nan_to_num_(0.0))
+        residual = whitener.impute((z - recons).masked_fill_(missing, 0.0), missing)
+    gradient = whitener.gradient(residual)
+    unaccounted = gradient / whitener.precision_diagonal
+    rows = torch.cat([recons + residual - unaccounted, gradient * unaccounted])
+    expected, relief = rows.double().cpu().numpy()
+    return Explanation(x.copy(), scaler.inverse(expected), _shares(relief, observed))
 
 
 def _shares(relief: Doubles, observed: Bools) -> Doubles:
     """Return relief[d] as shares; equal ones over the observed features if there is no anomaly."""
+    relief = relief * observed
     if relief.sum() <= 0.0:
         relief = observed.astype(np.float64)
     return relief / max(float(relief.sum()), 1e-300)

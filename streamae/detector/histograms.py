@@ -55,11 +55,11 @@ class MarginalHistograms(Stateful):
     def bins(self, z: Tensor) -> Tensor:
         """Return the flat bin index [n, n_histograms] of each record of z[n, d]."""
         z = z.index_select(1, self.feature)
-        return (z / z.abs().add_(1.0)).mul_(self._scale).add_(self._start).long()
+        return z.div_(z.abs().add_(1.0)).mul_(self._scale).add_(self._start).int()
 
     def surprise(self, bins: Tensor, missing: Tensor | None) -> Tensor:
         """Return the mean of -log p(bin) over the observed values, [n]; 0 if there are none."""
-        surprise = self._surprise.take(bins)
+        surprise = self._surprise.index_select(0, bins.view(-1)).view(bins.shape)
         if missing is None:
             return surprise.mean(1)
         unseen = missing.index_select(1, self.feature)
@@ -73,6 +73,6 @@ class MarginalHistograms(Stateful):
             bins = bins[~missing.index_select(1, self.feature)]
         keep = min(1.0, self._memory / (self.total + n))
         counted = torch.bincount(bins.view(-1), minlength=len(self.counts))
-        self.counts = (self.counts + counted).mul_(keep)
+        self.counts.add_(counted).mul_(keep)
         self.total = keep * (self.total + n)
         self._tabulate()

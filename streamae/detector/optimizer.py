@@ -22,8 +22,8 @@ class Adam(Stateful):
     def step(self, parameter: Tensor, gradient: Tensor) -> Tensor:
         """Return the parameter after one step against `gradient`."""
         self.n_steps += 1
-        self.first = torch.lerp(self.first, gradient, 1.0 - BETA_1)
-        self.second = torch.lerp(self.second, gradient.square(), 1.0 - BETA_2)
+        self.first.lerp_(gradient, 1.0 - BETA_1)
+        self.second.mul_(BETA_2).addcmul_(gradient, gradient, value=1.0 - BETA_2)
         rate = self._learning_rate / (1.0 - BETA_1**self.n_steps)
         deviation = (self.second / (1.0 - BETA_2**self.n_steps)).sqrt_().add_(EPSILON)
         return torch.addcdiv(parameter, self.first, deviation, value=-rate)

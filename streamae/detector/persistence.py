@@ -25,6 +25,7 @@ class Persistence(Stateful):
         self._memory = float(memory)
         # DECAY^-4096 = 1e154 still leaves double precision to the sums of `levels`.
         self._powers: Doubles = DECAY ** np.arange(1, block_size + 1, dtype=np.float64)
+        self._gains: Doubles = (1.0 - DECAY) / self._powers
         self.level = 0.0
         self.count = 0.0
         self.mean = 0.0
@@ -44,7 +45,7 @@ class Persistence(Stateful):
 
         r_i = DECAY^i (r_0 + (1 - DECAY) sum_j t_j DECAY^-j), summed strictly in order.
         """
-        return self._powers * (self.level + np.cumsum((1.0 - DECAY) * energy / self._powers))
+        return self._powers * (self.level + np.cumsum(self._gains * energy))
 
     def update(self, energy: Doubles, levels: Doubles) -> None:
         """Learn the energies of a block and go on from the last level."""

@@ -16,6 +16,8 @@ RELATIVE_FLOOR = 1e-6
 ABSOLUTE_FLOOR = 1e-35
 """Keeps the reciprocal of a spread a normal float32 (largest 3.4e38)."""
 
+LARGEST = float(np.finfo(np.float32).max)
+
 WILD_SHARE = 1 / 16
 """Values beyond the limit are wild below this share of a block, a change of range above it."""
 
@@ -38,9 +40,10 @@ class Scaler(Stateful):
     def refresh(self) -> None:
         floor = np.maximum(RELATIVE_FLOOR * np.abs(self.mean), ABSOLUTE_FLOOR)
         scale = np.maximum(np.sqrt(self.variance), floor)
+        inverse = (1.0 / scale).astype(np.float32)
         self._center = self.mean.astype(np.float32)
-        self._inverse = torch.from_numpy((1.0 / scale).astype(np.float32))
-        self.scale: Doubles = 1.0 / self._inverse.double().numpy()
+        self._inverse = torch.from_numpy(inverse)
+        self.scale: Doubles = 1.0 / inverse.astype(np.float64)
 
     def transform(self, x: Floats) -> Tensor:
         """Return z = (x - mean) / sd within +-100, on the host; NaN stays NaN. Any shape [.., d].
@@ -54,8 +57,8 @@ class Scaler(Stateful):
 
     def inverse(self, z: Doubles) -> Floats:
         """Return x = mean + sd z, kept within float32."""
-        largest = float(np.finfo(np.float32).max)
-        return np.clip(self.mean + self.scale * z, -largest, largest).astype(np.float32)
+        x = self.mean + self.scale * z
+        return np.clip(x, -LARGEST, LARGEST).astype(np.float32)
 
     def fit(self, x: Floats) -> None:
         """Begin with the records x[n, d]; their median and spread say which values are wild."""

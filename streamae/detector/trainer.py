@@ -30,8 +30,7 @@ class Trainer(Stateful):
         "cross",
         "count",
         "linear_decoder",
-        "residual_covariance",
-        "linear_covariance",
+        "error_covariances",
         "activity",
         "active_share",
         "n_dead_latents",
@@ -49,8 +48,11 @@ class Trainer(Stateful):
         self.cross = torch.zeros(k, d, device=device)
         self.count = 0.0
         self.linear_decoder = torch.zeros(1 + d, d, device=device)
-        self.residual_covariance = torch.eye(d, device=device)
-        self.linear_covariance = torch.eye(d, device=device)
+        self.error_covariances = torch.eye(d, device=device).repeat(2, 1, 1)
+        """[2, d, d], of the residuals of the linear denoiser and of the autoencoder."""
+        self._ridge_identity = config.covariance_ridge * torch.eye(
+            d, dtype=torch.float64, device=device
+        )
         self.activity = torch.zeros(k - 1 - d, device=device)
         self.active_share = 0.0
         """Share of the latents active per record of the last block learnt (`sigmoid`: mean)."""
@@ -80,7 +82,7 @@ class Trainer(Stateful):
             clean = torch.where(missing, recons, clean)
             linear = linear.masked_fill(missing, 0.0)
         residual = clean - recons
-        self._compare(residual, linear, weights)
+        self._compare(torch.stack([linear, residual]), weights)
         self._observe_activity(latents)
         error = loss.squared_error(residual, weights, missing)
         self._descend(inputs, latents, error.gradient)
@@ -99,41 +101,39 @@ class Trainer(Stateful):
         autoencoder.encoder = self.adam.step(autoencoder.encoder, gradient)
 
     def _observe_activity(self, latents: Tensor) -> None:
-        active = (latents > 0).float() if self._config.activation == "relu" else latents
+        active = latents.sign() if self._config.activation == "relu" else latents
         share = active.mean(0)
-        self.activity = torch.lerp(self.activity, share, self._rate(len(latents)))
+        self.activity.lerp_(share, self._rate(len(latents)))
         self.active_share = float(share.mean())
         self.n_dead_latents = int((self.activity < DEAD_SHARE).sum())
 
-    def _compare(self, residual: Tensor, linear: Tensor, weights: Tensor) -> None:
-        """Update `nats` from both residuals [n, d] of a block that is not yet learnt."""
-        rate = self._rate(len(residual))
-        for covariance, value in (
-            (self.residual_covariance, residual),
-            (self.linear_covariance, linear),
-        ):
-            weighted = (value * weights[:, None]).T
-            covariance.addmm_(weighted, value, beta=1.0 - rate, alpha=rate / len(value))
-        both = torch.stack([self.linear_covariance, self.residual_covariance]).double()
-        both.diagonal(dim1=1, dim2=2).add_(self._config.covariance_ridge)
-        cholesky = torch.linalg.cholesky(both)
-        logdet = 2.0 * cholesky.diagonal(dim1=1, dim2=2).log().sum(1)
-        self.nats = max(float(logdet[0] - logdet[1]), 0.0)
+    def _compare(self, errors: Tensor, weights: Tensor) -> None:
+        """Update `nats` from both residuals [2, n, d] of a block that is not yet learnt."""
+        n = len(weights)
+        rate = self._rate(n)
+        weighted = (errors * weights[:, None]).mT
+        self.error_covariances.baddbmm_(weighted, errors, beta=1.0 - rate, alpha=rate / n)
+        cholesky = torch.linalg.cholesky(self.error_covariances + self._ridge_identity)
+        linear, own = cholesky.diagonal(dim1=1, dim2=2).log().sum(1).tolist()
+        self.nats = max(2.0 * (linear - own), 0.0)
 
     def _solve(self, features: Tensor, clean: Tensor, weights: Tensor) -> None:
         """Update the sums with the block and solve for both decoders."""
         n = len(features)
         rate = self._rate(n)
         self.count = min(self.count + n, float(self._config.autoencoder_memory))
-        root = weights.sqrt()[:, None]
-        features, clean = features * root, clean * root
-        self.gram.addmm_(features.T, features, beta=1.0 - rate, alpha=rate / n)
-        self.cross.addmm_(features.T, clean, beta=1.0 - rate, alpha=rate / n)
+        weighted = features.mul(weights[:, None]).T
+        self.cross.addmm_(weighted, clean, beta=1.0 - rate, alpha=rate / n)
+        # Cholesky reads the lower triangle alone, so the corner above it is not kept.
+        k = len(self.linear_decoder)
+        for rows in (slice(0, k), slice(k, None)):
+            self.gram[rows, : rows.stop].addmm_(
+                weighted[rows], features[:, : rows.stop], beta=1.0 - rate, alpha=rate / n
+            )
         ridged, cross = self.gram.double(), self.cross.double()
         ridged.diagonal().add_(self._config.ridge)
         cholesky = torch.linalg.cholesky(ridged)
         self._autoencoder.decoder = torch.cholesky_solve(cross, cholesky).float().contiguous()
-        k = len(self.linear_decoder)
         linear = torch.cholesky_solve(cross[:k], cholesky[:k, :k])
         self.linear_decoder = linear.float().contiguous()
 

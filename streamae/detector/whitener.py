@@ -22,17 +22,20 @@ class Whitener(Stateful):
         self._ridge = ridge
         self._memory = float(memory)
         self._identity = torch.eye(n_features, dtype=torch.float64, device=device)
+        self._ridge_identity = ridge * self._identity
         self.covariance = self._identity.clone()
         self.count = 0.0
         self.refresh()
 
     def refresh(self) -> None:
-        ridged = self.covariance.clone()
-        ridged.diagonal().add_(self._ridge)
-        cholesky = torch.linalg.cholesky(ridged)
+        cholesky = torch.linalg.cholesky(self.covariance + self._ridge_identity)
         inverse = torch.linalg.solve_triangular(cholesky, self._identity, upper=False)
-        self._factor = inverse.T.float().contiguous()
-        self.precision_diagonal = self._factor.square().sum(1)
+        self._factor: Tensor = inverse.T.float().contiguous()
+
+    @property
+    def precision_diagonal(self) -> Tensor:
+        """The diagonal of P, [d]."""
+        return self._factor.square().sum(1)
 
     def energy(self, v: Tensor) -> Tensor:
         """Return v' P v of each row of v[n, d], [n]."""
@@ -63,11 +66,11 @@ class Whitener(Stateful):
         """
         n = len(v)
         v = v.clamp(-CLIP, CLIP)
-        moment = torch.mm((v * weights[:, None]).T, v).double() / n
+        moment = torch.mm((v * (weights / n)[:, None]).T, v).double()
         if missing is not None:
             share = (missing * weights[:, None]).sum(0) / n
             conditional = torch.clamp(1.0 / self.precision_diagonal - self._ridge, min=0.0)
             moment += torch.diag((share * conditional).double())
         self.count = min(self.count + n, self._memory)
-        self.covariance = torch.lerp(self.covariance, moment, min(n / self.count, 1.0))
+        self.covariance.lerp_(moment, min(n / self.count, 1.0))
         self.refresh()
