@@ -1,15 +1,16 @@
-# Every command works on a fresh machine with Python >= 3.11; `make test` also needs Java 17 and Maven.
+# Every command works on a fresh machine with Python >= 3.11; `make test` also needs Java 17,
+# Maven, Chromium and promtool, and installs them on Debian when it runs as root.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check kafka format bench clean
+.PHONY: demo test check tools kafka format bench clean
 
 demo: $(INSTALLED)  ## Score real sensor data with the real daemon, no Kafka needed.
 	$(BIN)/streamae demo
 
-test: check  ## Everything, with a real Apache Kafka that the tests fetch and start.
+test: tools check  ## Everything, with a real Apache Kafka that the tests fetch and start.
 	$(BIN)/pytest -m "slow or kafka"
 
 check: $(INSTALLED)  ## Format, lint, types, import layers and the fast tests.
@@ -19,7 +20,10 @@ check: $(INSTALLED)  ## Format, lint, types, import layers and the fast tests.
 	$(BIN)/lint-imports
 	$(BIN)/pytest -m "not slow and not kafka"
 
-kafka: $(INSTALLED)  ## An Apache Kafka on localhost:9092 to try things with; needs Java and Maven.
+tools:
+	@sh tests/tools.sh
+
+kafka: $(INSTALLED) tools  ## An Apache Kafka on localhost:9092 to try things with; needs Java and Maven.
 	$(BIN)/python -m tests.kafka
 
 format: $(INSTALLED)  ## Mend what the formatter and the linter can mend.
