@@ -121,18 +121,19 @@ class _JsonReader:
         record = self._flat(value)
         if self._bare:
             return self._packed(astuple(record)), None, None
-        return self._packed(astuple(record)[: self._n_features]), *self._stamps(record)
+        return self._stamped(self._packed(astuple(record)[: self._n_features]), record)
 
     def _read_nested(self, value: bytes) -> Row:
         record = self._outer(value)
         features = record.features
         if features is None:
             return self._read_flat(value)
-        row = self._packed(features if type(features) is list else astuple(features))
-        return (row, None, None) if self._bare else (row, *self._stamps(record))
+        vector = self._packed(features if type(features) is list else astuple(features))
+        return (vector, None, None) if self._bare else self._stamped(vector, record)
 
-    def _stamps(self, record: Any) -> tuple[bytes | None, int | None]:
+    def _stamped(self, vector: Vector, record: Any) -> Row:
         return (
+            vector,
             None if self._key_field is None else key_of(record.key),
             None if self._timestamp_field is None else timestamp_of(record.timestamp, self._unit),
         )
