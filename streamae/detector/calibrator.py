@@ -45,7 +45,7 @@ class Calibrator(Stateful):
             return
         self._survival: Doubles = above / above[0]
         self._tail_start = float(np.interp(-TAIL, -self._survival, self._edges))
-        rest = int(np.searchsorted(self._edges, self._tail_start, side="right"))
+        rest = int(self._edges.searchsorted(self._tail_start, side="right"))
         survival = self._survival[rest:]
         area = (TAIL + survival[0]) * (self._edges[rest] - self._tail_start)
         area = 0.5 * float(area + (survival[1:] + survival[:-1]) @ self._widths[rest:])

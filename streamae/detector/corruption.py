@@ -1,5 +1,7 @@
 """What the autoencoder has to undo: Gaussian noise and masked features (Vincent et al., 2010)."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,8 @@ def corrupt(z: Tensor, noise: float, masking: float, generator: torch.Generator)
     """
     corrupted = torch.randn(z.shape, generator=generator).to(z.device).mul_(noise).add_(z)
     if masking > 0:
-        keep = torch.rand(z.shape, generator=generator).ge_(masking)
-        corrupted.mul_(keep.to(z.device))
+        # m places drawn with replacement from N leave one out with (1 - 1/N)^m, about exp(-m / N).
+        n_draws = round(-math.log1p(-masking) * z.numel())
+        places = torch.randint(z.numel(), (n_draws,), generator=generator)
+        corrupted.view(-1).index_fill_(0, places.to(z.device), 0.0)
     return corrupted

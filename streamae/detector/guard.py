@@ -16,7 +16,7 @@ def row_weights(linear_energy: Doubles, residual_energy: Doubles) -> Doubles:
     level shift: a block that is suspect throughout counts like any other.
     """
     weights = 4.0 / (3.0 + 0.5 * (linear_energy + residual_energy))
-    return weights / float(weights.mean())
+    return weights * (len(weights) / float(weights.sum()))
 
 
 def n_suspects(weights: Doubles) -> int:

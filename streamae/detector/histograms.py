@@ -55,7 +55,8 @@ class MarginalHistograms(Stateful):
     def bins(self, z: Tensor) -> Tensor:
         """Return the flat bin index [n, n_histograms] of each record of z[n, d]."""
         z = z.index_select(1, self.feature)
-        return z.div_(z.abs().add_(1.0)).mul_(self._scale).add_(self._start).int()
+        u = z.div_(z.abs().add_(1.0))
+        return torch.addcmul(self._start, u, self._scale).int()
 
     def surprise(self, bins: Tensor, missing: Tensor | None) -> Tensor:
         """Return the mean of -log p(bin) over the observed values, [n]; 0 if there are none."""
