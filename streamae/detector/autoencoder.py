@@ -48,10 +48,7 @@ class Autoencoder(Stateful):
 
     def inputs(self, z: Tensor) -> Tensor:
         """Return [1, clip(z)], [n, 1 + d]."""
-        inputs = torch.empty(len(z), 1 + z.shape[1], device=z.device)
-        inputs[:, 0] = 1.0
-        torch.clamp(z, -INPUT_LIMIT, INPUT_LIMIT, out=inputs[:, 1:])
-        return inputs
+        return torch.nn.functional.pad(clip(z), (1, 0), value=1.0)
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Return the latents [n, h]."""

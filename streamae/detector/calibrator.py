@@ -56,6 +56,8 @@ class Calibrator(Stateful):
         """Return p(score), of the same shape; 1 before anything was seen."""
         if not self.calibrated:
             return np.ones(score.shape)
+        # float32 would end at p = 1e-45.
+        score = score.astype(np.float64)
         body = np.interp(score, self._edges, self._survival)
         # Each factor is constant where the other one falls.
         tail = np.exp(np.minimum(self._tail_start - score, 0.0) / self._excess)

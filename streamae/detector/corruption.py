@@ -12,7 +12,8 @@ def corrupt(z: Tensor, noise: float, masking: float, generator: torch.Generator)
     Every value gets noise of standard deviation `noise`; then a share `masking` of them becomes 0,
     which is also what a missing value looks like to the autoencoder.
     """
-    corrupted = torch.randn(z.shape, generator=generator).to(z.device).mul_(noise).add_(z)
+    gaussian = torch.randn(z.shape, generator=generator).to(z.device)
+    corrupted = torch.add(z, gaussian, alpha=noise)
     if masking > 0:
         # m places drawn with replacement from N leave one out with (1 - 1/N)^m, about exp(-m / N).
         n_draws = round(-math.log1p(-masking) * z.numel())

@@ -53,6 +53,13 @@ def test_float32_scores_decide_alike_by_p_value_and_by_threshold() -> None:
         np.testing.assert_array_equal(flagged, calibrator.p_value(score) <= alpha)
 
 
+@pytest.mark.parametrize("alpha", [1e-30, 1e-100, 1e-250])
+def test_smallest_p_values_of_float32_scores(alpha: float) -> None:
+    calibrator = calibrated(gamma(5000))
+    score = np.array([calibrator.threshold(alpha)], np.float32)
+    assert calibrator.p_value(score)[0] == pytest.approx(alpha, rel=1e-3)
+
+
 def test_old_scores_fade() -> None:
     scores = np.concatenate([gamma(20_000) + 50.0, gamma(20_000)])
     assert calibrated(scores, memory=2000).p_value(np.array([40.0]))[0] < 1e-6
