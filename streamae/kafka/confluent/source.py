@@ -14,6 +14,7 @@ from kafka.errors import RetriableError
 
 from streamae.config import Config
 from streamae.errors import StreamaeError
+from streamae.kafka import settings as common
 from streamae.kafka.confluent import settings
 from streamae.kafka.confluent.faults import (
     as_kafka_python,
@@ -48,6 +49,7 @@ class ConfluentSource:
         self._starting: set[TopicPartition] = set()
         self._unsorted: list[Any] = []
         self._request_s = float(config.kafka.connect_timeout)
+        self._reading = f"reading the input as group {common.group(config)}"
 
     def start(self, listener: AssignmentListener) -> None:
         """Join the group with the next poll."""
@@ -65,7 +67,7 @@ class ConfluentSource:
         A batch without records steps over control records, or over records a compaction or an
         abort removed: its `next_offset` is what remains to be committed.
         """
-        with explained("reading the input"):
+        with explained(self._reading):
             self._take(1, timeout_s)
             # `consume` waits for as many as it is asked for: these are the ones already here.
             self._take(self._config.source.max_poll_records - len(self._unsorted), 0)
@@ -217,8 +219,8 @@ class ConfluentSource:
             return
         known = as_kafka_python(error)
         if error.name() != "_MAX_POLL_EXCEEDED" and not isinstance(known, RetriableError):
-            raise translated(known, "reading the input")
-        log.warning("reading the input: %s", error.str())
+            raise translated(known, self._reading)
+        log.warning("%s: %s", self._reading, error.str())
 
     def _follow_retention(self, partition: TopicPartition) -> None:
         """Go on at the first record left when the input was deleted faster than it was read."""
