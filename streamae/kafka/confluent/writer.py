@@ -97,7 +97,7 @@ class ConfluentWriter:
         takes 0 for "now", so the first millisecond of 1970 becomes the second.
         """
         sent = Sent()
-        with raised_as_kafka_python():
+        try:
             self._producer.produce(
                 target.topic,
                 value if key is not None or value is not None else b"",
@@ -107,6 +107,9 @@ class ConfluentWriter:
                 timestamp=timestamp_ms or 1,
                 headers=list(headers),
             )
+        except FAILURES as error:
+            # Once a record failed, librdkafka takes no more of the transaction, for no reason.
+            raise self._undelivered() or as_kafka_python(reason(error)) from None
         self._sent.append(sent)
         return sent
 
@@ -114,10 +117,10 @@ class ConfluentWriter:
         """Wait until the brokers have every record; raise what the first failure was."""
         with raised_as_kafka_python():
             n_waiting = self._producer.flush(self._flush_s)
-        sent, self._sent = self._sent, []
-        for one in sent:
-            if one.error is not None:
-                raise as_kafka_python(one.error)
+        failure = self._undelivered()
+        self._sent.clear()
+        if failure is not None:
+            raise failure
         if n_waiting:
             raise errors.KafkaTimeoutError(f"{n_waiting} records not taken in {self._flush_s:g} s")
 
@@ -171,6 +174,13 @@ class ConfluentWriter:
             with suppress(errors.KafkaError), raised_as_kafka_python():
                 self._producer.abort_transaction(CLOSE_TIMEOUT_S)
         self._release()
+
+    def _undelivered(self) -> errors.KafkaError | None:
+        """Return why the first of the records that failed did."""
+        with raised_as_kafka_python():
+            self._producer.poll(0)
+        failures = (one.error for one in self._sent if one.error is not None)
+        return next(map(as_kafka_python, failures), None)
 
     def _connected(self) -> Producer:
         producer: Producer = opened(Producer, self._properties, logger=log)
