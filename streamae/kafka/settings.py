@@ -16,6 +16,12 @@ FETCH_BYTES = 64 << 20
 REQUEST_BYTES = 64 << 20
 BATCH_BYTES = 256 << 10
 
+WRITER_CLOSE_S = 2.0
+"""What is still on its way when a writer closes belongs to no commit."""
+
+ORDERED = {"enable_idempotence": False, "max_in_flight_requests_per_connection": 1}
+"""What keeps the order of records on brokers without transactions."""
+
 
 def group(config: Config) -> str:
     """Return the consumer group: offsets, membership and snapshots belong to it."""
@@ -75,11 +81,22 @@ def reader(config: Config) -> dict[str, Any]:
     }
 
 
-def producer(config: Config) -> dict[str, Any]:
-    """Return the settings of the writer, without those of its transactions."""
-    timeout_ms = milliseconds(config.kafka.transaction_timeout)
+def producer(config: Config, *, transactional: bool) -> dict[str, Any]:
+    """Return the settings of the writer; a new transactional id each time without an instance."""
     return {
         **connection(config),
+        **deliveries(config, transactional=transactional),
+        # The broker's limit decides what is too large, and its answer names it.
+        "max_request_size": REQUEST_BYTES,
+        "max_block_ms": milliseconds(config.kafka.connect_timeout),
+        "metrics_enabled": False,
+    }
+
+
+def deliveries(config: Config, *, transactional: bool) -> dict[str, Any]:
+    """Return what the writers of both clients share."""
+    timeout_ms = milliseconds(config.kafka.transaction_timeout)
+    return {
         "allow_auto_create_topics": False,
         # The broker refuses a transaction while it still writes the marks of the last one. Measured
         # back to back: 107 ms each with the default of 100 ms, 9 ms with 5 ms.
@@ -87,32 +104,28 @@ def producer(config: Config) -> dict[str, Any]:
         # Nothing waits for company: `flush` sends. Until then records gather into large batches.
         "linger_ms": 100,
         "batch_size": BATCH_BYTES,
-        # The broker's limit decides what is too large, and its answer names it.
-        "max_request_size": REQUEST_BYTES,
-        "max_block_ms": milliseconds(config.kafka.connect_timeout),
-        "metrics_enabled": False,
         "acks": "all",
         # A record that arrives after its transaction was aborted is of no use.
         "request_timeout_ms": timeout_ms // 2,
         "delivery_timeout_ms": timeout_ms,
+        **(_transactions(config) if transactional else ORDERED),
     }
 
 
-def transactions(config: Config, identity: str) -> dict[str, Any]:
-    """Return what makes the writer transactional."""
-    return {
-        "transactional_id": identity,
-        "transaction_timeout_ms": milliseconds(config.kafka.transaction_timeout),
-    }
-
-
-def no_transactions() -> dict[str, Any]:
-    """Return what keeps the order of records on brokers without transactions."""
-    return {"enable_idempotence": False, "max_in_flight_requests_per_connection": 1}
+def flush_s(config: Config) -> float:
+    """Return how long a writer waits for the brokers to take what was sent."""
+    return float(config.kafka.transaction_timeout + config.kafka.connect_timeout)
 
 
 def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def _transactions(config: Config) -> dict[str, Any]:
+    return {
+        "transactional_id": transactional_id(config),
+        "transaction_timeout_ms": milliseconds(config.kafka.transaction_timeout),
+    }
 
 
 def _security(kafka: KafkaConfig) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from kafka import TopicPartition as KafkaPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from streamae.config import Config
-from streamae.errors import StreamaeError
 from streamae.kafka import settings
 from streamae.kafka.faults import connect, translated
+from streamae.kafka.positions import Edges, after_refusal, position
 from streamae.kafka.rebalances import Rebalance, Rebalances
 from streamae.types import AssignmentListener, Headers, Poll, RecordBatch, TopicPartition
 
@@ -88,10 +88,11 @@ class KafkaSource:
         self, partition: TopicPartition, offset: int | None, fallback: int | None = None
     ) -> int:
         """Read `partition` from `offset`; see `Source.seek`."""
-        position = self._reachable(partition, offset, fallback)
-        self._consumer.seek(KafkaPartition(*partition), position)
-        self._positions[partition] = position
-        return position
+        start = self._config.source.start
+        taken = position(self._edges(partition), start, offset, fallback)
+        self._consumer.seek(KafkaPartition(*partition), taken)
+        self._positions[partition] = taken
+        return taken
 
     def close(self) -> None:
         """Leave the group (a static member stays) without telling the listener."""
@@ -207,34 +208,18 @@ class KafkaSource:
         """Go on at the first record left when the input was deleted faster than it was read."""
         for partition, offset in wanted.items():
             name = TopicPartition(*partition)
-            first = self._edges(name)[0]
-            if offset >= first:
-                raise StreamaeError(
-                    f"{name} ends before offset {offset}, where this group goes on: the topic was"
-                    " truncated or made anew; set the offsets of the group"
-                )
+            first = after_refusal(name, self._edges(name), offset)
             log.warning("records %d to %d of %s were deleted unread", offset, first - 1, name)
             self.seek(name, first)
 
-    def _reachable(
-        self, partition: TopicPartition, offset: int | None, fallback: int | None
-    ) -> int:
-        first, end = self._edges(partition)
-        if offset is None:
-            return first if self._config.source.start == "earliest" else end
-        if offset >= first or fallback is None:
-            return max(offset, first)
-        return max(fallback, first)
-
-    def _edges(self, partition: TopicPartition) -> tuple[int, int]:
-        """Return the first offset of the log and the one after its last committed record."""
+    def _edges(self, partition: TopicPartition) -> Edges:
         one = KafkaPartition(*partition)
         try:
             first = self._consumer.beginning_offsets([one], timeout_ms=self._request_ms)
             end = self._consumer.end_offsets([one], timeout_ms=self._request_ms)
         except KafkaError as error:
             raise translated(error, f"asking for the offsets of {partition}") from error
-        return first[one], end[one]
+        return Edges(first[one], end[one])
 
     def _batches(self, records: Mapping[KafkaPartition, Sequence[Any]]) -> list[RecordBatch]:
         batches = []
@@ -248,12 +233,10 @@ class KafkaSource:
 
     def _position(self, partition: TopicPartition) -> int:
         try:
-            position = self._consumer.position(
-                KafkaPartition(*partition), timeout_ms=self._request_ms
-            )
+            known = self._consumer.position(KafkaPartition(*partition), timeout_ms=self._request_ms)
         except KafkaError as error:
             raise translated(error, f"reading {partition}") from error
-        return self._positions[partition] if position is None else int(position)
+        return self._positions[partition] if known is None else int(known)
 
     def _lag(self) -> dict[TopicPartition, int]:
         ends = {one: self._consumer.highwater(KafkaPartition(*one)) for one in self._positions}

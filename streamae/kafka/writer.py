@@ -13,9 +13,6 @@ from streamae.kafka import settings
 from streamae.kafka.faults import connect, translated
 from streamae.types import NO_TIMESTAMP, Headers, TopicPartition
 
-CLOSE_TIMEOUT_S = 2.0
-"""What is still on its way at `close` belongs to no commit."""
-
 
 class Writer:
     """Sends records to given partitions; `flush` raises for each one that was not delivered.
@@ -25,14 +22,9 @@ class Writer:
 
     def __init__(self, config: Config, *, transactional: bool) -> None:
         self._config = config
-        self._settings = settings.producer(config)
-        if transactional:
-            identity = settings.transactional_id(config)
-            self._settings |= settings.transactions(config, identity)
-        else:
-            self._settings |= settings.no_transactions()
+        self._settings = settings.producer(config, transactional=transactional)
         self._transactional = transactional
-        self._flush_s = float(config.kafka.transaction_timeout + config.kafka.connect_timeout)
+        self._flush_s = settings.flush_s(config)
         self._partitions: dict[str, int] = {}
         self._sent: list[Any] = []
         self._open = False
@@ -131,4 +123,4 @@ class Writer:
 
     def _release(self, producer: Any) -> None:
         with suppress(KafkaError):  # Records that are still on their way belong to no commit.
-            producer.close(timeout=CLOSE_TIMEOUT_S)
+            producer.close(timeout=settings.WRITER_CLOSE_S)

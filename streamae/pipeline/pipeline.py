@@ -149,8 +149,7 @@ class Pipeline:
         """
         done = Processed()
         with self._stage("decode"):
-            batch, decoded = self._decode(batch, done, enforce_limit=enforce_limit)
-        rejected = _rejected(batch, decoded)
+            batch, decoded, rejected = self._decode(batch, done, enforce_limit=enforce_limit)
         counted = 0
         for online, rows, last in self._pieces(batch, decoded):
             self._limit.observe(rejected[counted : last + 1])
@@ -163,18 +162,24 @@ class Pipeline:
 
     def _decode(
         self, batch: RecordBatch, done: Processed, *, enforce_limit: bool
-    ) -> tuple[RecordBatch, Decoded]:
-        """Decode the batch, or the part of it up to the reject that exceeds a limit."""
+    ) -> tuple[RecordBatch, Decoded, Bools]:
+        """Decode the batch, or the part of it up to the reject that exceeds a limit.
+
+        With it comes [n], True for each record that was rejected.
+        """
         if self._decoder is None:
             self._decoder = Decoder(self._config.record, batch.columns)
             if self.online is not None:
                 self._decoder.freeze(self.online.features)
         decoded = self._decoder.decode(batch)
-        excess = self._limit.excess(_rejected(batch, decoded)) if enforce_limit else None
+        rejected = np.ones(len(batch), dtype=bool)
+        rejected[decoded.rows] = False
+        excess = self._limit.excess(rejected) if enforce_limit else None
         if excess is not None:
             done.stop = excess.message
             batch = batch.head(excess.row + 1)
             decoded = self._decoder.decode(batch)
+            rejected = rejected[: len(batch)]
         if self.online is None and self._decoder.features is not None and len(decoded.rows):
             self.online = OnlineDetector(
                 self._config.detector, self._decoder.features, self.partition
@@ -183,7 +188,7 @@ class Pipeline:
         done.n_bytes = sum(map(len, filter(None, batch.values)))
         done.timestamps_ms = decoded.timestamps_ms
         done.first_ordinal = self.boundary.ordinal + (self.online.block.n if self.online else 0)
-        return batch, decoded
+        return batch, decoded, rejected
 
     def _pieces(
         self, batch: RecordBatch, decoded: Decoded
@@ -279,10 +284,3 @@ class Pipeline:
         return Boundary(
             offset, ordinal, self._alerter.state(), self._limit.counts, self._budget.pace
         )
-
-
-def _rejected(batch: RecordBatch, decoded: Decoded) -> Bools:
-    """Return [n], True for each record that was rejected."""
-    rejected = np.ones(len(batch), dtype=bool)
-    rejected[decoded.rows] = False
-    return rejected

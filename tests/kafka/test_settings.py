@@ -7,6 +7,7 @@ import pytest
 from streamae.config import Config, Duration, KafkaConfig, Secret
 from streamae.errors import ConfigError
 from streamae.kafka import settings
+from streamae.kafka.confluent import settings as confluent
 
 
 def config(**kafka: Any) -> Config:
@@ -37,7 +38,8 @@ def test_consumer_never_commits_or_guesses_by_itself() -> None:
 
 @pytest.mark.parametrize("timeout_s", [1.0, 15.0])
 def test_deliveries_end_before_their_transaction(timeout_s: float) -> None:
-    kwargs = settings.producer(config(transaction_timeout=Duration(timeout_s)))
+    timeout = config(transaction_timeout=Duration(timeout_s))
+    kwargs = settings.producer(timeout, transactional=True)
     assert kwargs["delivery_timeout_ms"] <= timeout_s * 1000
     assert kwargs["linger_ms"] + kwargs["request_timeout_ms"] <= kwargs["delivery_timeout_ms"]
 
@@ -57,3 +59,19 @@ def test_a_missing_file_is_named_with_its_key(key: str, tmp_path: Path) -> None:
     path = tmp_path / "absent"
     with pytest.raises(ConfigError, match=rf"kafka\.{key}: .*absent"):
         settings.connection(config(**{key: str(path)}))
+
+
+def test_both_clients_write_with_the_same_settings() -> None:
+    named = config(instance="a")
+    for transactional in (True, False):
+        shared = settings.deliveries(named, transactional=transactional)
+        librdkafka = confluent.producer(named, transactional=transactional)
+        assert shared.items() <= settings.producer(named, transactional=transactional).items()
+        assert confluent.properties(shared).items() <= librdkafka.items()
+
+
+@pytest.mark.parametrize("transactional", [True, False])
+def test_order_is_kept_with_and_without_transactions(transactional: bool) -> None:
+    kwargs = settings.producer(config(instance="a"), transactional=transactional)
+    assert kwargs.get("transactional_id") == ("watch-a" if transactional else None)
+    assert kwargs.get("max_in_flight_requests_per_connection") == (None if transactional else 1)

@@ -130,7 +130,7 @@ def test_an_offset_beyond_the_log_is_an_error(configured: Configured, cluster: C
     with Member(config) as member:
         member.poll_until(lambda m: bool(m.owned))
         member.source.seek(one, 100)
-        with pytest.raises(StreamaeError, match="ends before offset 100"):
+        with pytest.raises(StreamaeError, match="ends at offset 0, before offset 100"):
             member.poll_until(lambda m: bool(m.batches))
 
 

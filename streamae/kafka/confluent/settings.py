@@ -58,33 +58,16 @@ def consumer(config: Config) -> dict[str, Any]:
     }
 
 
-def producer(config: Config) -> dict[str, Any]:
-    """Return the settings of the writer, without those of its transactions."""
-    timeout_ms = settings.milliseconds(config.kafka.transaction_timeout)
+def producer(config: Config, *, transactional: bool) -> dict[str, Any]:
+    """Return the settings of the writer."""
     return {
         **connection(config),
-        "allow.auto.create.topics": False,
-        "retry.backoff.ms": 5,
-        "linger.ms": 100,
-        "batch.size": settings.BATCH_BYTES,
+        **properties(settings.deliveries(config, transactional=transactional)),
         "message.max.bytes": settings.REQUEST_BYTES,
         # What waits here belongs to one commit, which `commit.max_outputs` bounds.
         "queue.buffering.max.messages": 0,
         "queue.buffering.max.kbytes": 2**31 - 1,
-        "acks": "all",
-        "request.timeout.ms": timeout_ms // 2,
-        "message.timeout.ms": timeout_ms,
     }
-
-
-def transactions(config: Config, identity: str) -> dict[str, Any]:
-    """Return what makes the writer transactional."""
-    return properties(settings.transactions(config, identity))
-
-
-def no_transactions() -> dict[str, Any]:
-    """Return what keeps the order of records on brokers without transactions."""
-    return properties(settings.no_transactions())
 
 
 def properties(keywords: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from kafka import OffsetAndMetadata
 from kafka.errors import RetriableError
 
 from streamae.config import Config
-from streamae.errors import StreamaeError
 from streamae.kafka import settings as common
 from streamae.kafka.confluent import settings
 from streamae.kafka.confluent.faults import (
@@ -23,6 +22,7 @@ from streamae.kafka.confluent.faults import (
     raised_as_kafka_python,
 )
 from streamae.kafka.faults import translated
+from streamae.kafka.positions import Edges, after_refusal, position
 from streamae.kafka.source import ABORT_SCAN_S, CLOSE_TIMEOUT_MS, without_nulls
 from streamae.types import AssignmentListener, Poll, RecordBatch, TopicPartition
 
@@ -79,14 +79,15 @@ class ConfluentSource:
         self, partition: TopicPartition, offset: int | None, fallback: int | None = None
     ) -> int:
         """Read `partition` from `offset`; see `Source.seek`."""
-        position = self._reachable(partition, offset, fallback)
-        self._positions[partition] = position
+        start = self._config.source.start
+        taken = position(self._edges(partition), start, offset, fallback)
+        self._positions[partition] = taken
         if partition not in self._starting:
             # librdkafka refuses to seek where it does not fetch: after an error, or not yet.
             with explained(f"reading {partition}"):
                 self._consumer.incremental_unassign([KafkaPartition(*partition)])
-                self._consumer.incremental_assign([KafkaPartition(*partition, position)])
-        return position
+                self._consumer.incremental_assign([KafkaPartition(*partition, taken)])
+        return taken
 
     def close(self) -> None:
         """Leave the group (a static member stays) without telling the listener.
@@ -226,29 +227,14 @@ class ConfluentSource:
         """Go on at the first record left when the input was deleted faster than it was read."""
         if (offset := self._positions.get(partition)) is None:
             return
-        first = self._edges(partition)[0]
-        if offset >= first:
-            raise StreamaeError(
-                f"{partition} ends before offset {offset}, where this group goes on: the topic was"
-                " truncated or made anew; set the offsets of the group"
-            )
+        first = after_refusal(partition, self._edges(partition), offset)
         log.warning("records %d to %d of %s were deleted unread", offset, first - 1, partition)
         self.seek(partition, first)
 
-    def _reachable(
-        self, partition: TopicPartition, offset: int | None, fallback: int | None
-    ) -> int:
-        first, end = self._edges(partition)
-        if offset is None:
-            return first if self._config.source.start == "earliest" else end
-        if offset >= first or fallback is None:
-            return max(offset, first)
-        return max(fallback, first)
-
-    def _edges(self, partition: TopicPartition) -> tuple[int, int]:
-        """Return the first offset of the log and the one after its last committed record."""
+    def _edges(self, partition: TopicPartition) -> Edges:
+        one = KafkaPartition(*partition)
         with explained(f"asking for the offsets of {partition}"):
-            return self._consumer.get_watermark_offsets(KafkaPartition(*partition), self._request_s)
+            return Edges(*self._consumer.get_watermark_offsets(one, self._request_s))
 
     def _lag(self) -> dict[TopicPartition, int]:
         ends = {

@@ -25,9 +25,6 @@ from streamae.types import NO_TIMESTAMP, Headers, TopicPartition
 
 log = logging.getLogger(__name__)
 
-CLOSE_TIMEOUT_S = 2.0
-"""What is still on its way at `close` belongs to no commit."""
-
 
 class Place(NamedTuple):
     """Where a record arrived."""
@@ -57,15 +54,10 @@ class ConfluentWriter:
     """
 
     def __init__(self, config: Config, *, transactional: bool) -> None:
-        self._properties = settings.producer(config)
-        if transactional:
-            identity = common.transactional_id(config)
-            self._properties |= settings.transactions(config, identity)
-        else:
-            self._properties |= settings.no_transactions()
+        self._properties = settings.producer(config, transactional=transactional)
         self._transactional = transactional
         self._connect_s = float(config.kafka.connect_timeout)
-        self._flush_s = float(config.kafka.transaction_timeout + config.kafka.connect_timeout)
+        self._flush_s = common.flush_s(config)
         self._partitions: dict[str, int] = {}
         self._sent: list[Sent] = []
         self._open = False
@@ -172,7 +164,7 @@ class ConfluentWriter:
         """Give up an open transaction, so that readers do not wait for its timeout."""
         if self._open:
             with suppress(errors.KafkaError), raised_as_kafka_python():
-                self._producer.abort_transaction(CLOSE_TIMEOUT_S)
+                self._producer.abort_transaction(common.WRITER_CLOSE_S)
         self._release()
 
     def _undelivered(self) -> errors.KafkaError | None:
@@ -192,4 +184,4 @@ class ConfluentWriter:
     def _release(self) -> None:
         """Drop what is on its way: it belongs to no commit."""
         self._producer.purge()
-        self._producer.flush(CLOSE_TIMEOUT_S)
+        self._producer.flush(common.WRITER_CLOSE_S)
