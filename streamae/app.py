@@ -6,6 +6,7 @@ import platform
 import threading
 import time
 from contextlib import ExitStack
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,11 @@ class App:
         self.config = config
         self.device = _device(config)
         self.registry = CollectorRegistry()
-        metrics = Metrics(self.registry, reasons=[reason.value for reason in Reason])
+        metrics = Metrics(
+            self.registry,
+            reasons=[reason.value for reason in Reason],
+            gpu_memory=partial(detector.device_memory, self.device),
+        )
         torch = metadata.version("torch")
         metrics.build(__version__, torch, self.device, config_hash(config))
         self._status = Status(metrics)

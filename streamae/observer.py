@@ -1,11 +1,12 @@
 """What the worker tells the outside: metrics, status, watchdog and log, once per batch."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
+from streamae.decode import Reason
 from streamae.log import Logger
 from streamae.metrics import Metrics, Rebalance, Stage, Status
 from streamae.pipeline import Pipeline, Processed
@@ -48,6 +49,9 @@ class Observer:
         metrics.consumed(partition, done.n_records, done.n_bytes)
         for reason, n in done.rejects.items():
             metrics.invalid(partition, reason, n)
+        metrics.missing(partition, done.n_missing)
+        metrics.nonfinite(partition, "input", done.rejects[Reason.OUT_OF_RANGE])
+        metrics.nonfinite(partition, "score", done.n_nonfinite)
         if done.scores:
             self._scored(partition, done)
         metrics.judged(partition, done.n_judged, done.n_flagged)
@@ -58,14 +62,11 @@ class Observer:
         """Take note of the blocks a pipeline learnt from, also when it did so again."""
         if pipeline.online is None:
             return
-        detector, partition = pipeline.online.detector, pipeline.partition
+        partition = pipeline.partition
         for learned in done.learned:
             self.metrics.learned(partition, pipeline.online.n_learnt, learned)
         if done.learned:
-            self.metrics.warmup(partition, detector.warmup_progress)
-            share = pipeline.alert_share
-            if share:
-                self.metrics.threshold(partition, detector.threshold(share), share)
+            self._judging(pipeline)
 
     def relearned(self, partition: TopicPartition, n: int) -> None:
         """Take note of records learnt again after a restore."""
@@ -75,22 +76,29 @@ class Observer:
     def committed(self, commit: Commit, *, done: bool) -> None:
         """Take note of a commit or its refusal."""
         counts = Counter(output.channel for output in commit.outputs)
-        self.metrics.commit("committed" if done else "retried", counts)
+        self.metrics.commit("committed" if done else "aborted", counts)
         if not done:
+            for partition in commit.snapshots:
+                self.metrics.checkpoint_failed(partition)
             log.warning("commit refused, a rebalance is in progress", outputs=len(commit.outputs))
             return
         self._watchdog.progress()
         for partition, snapshot in commit.snapshots.items():
-            self.metrics.snapshot(partition, len(snapshot))
+            self.metrics.checkpoint(partition, len(snapshot))
         times = [o.timestamp_ms for o in commit.outputs if o.timestamp_ms != NO_TIMESTAMP]
         if times:
             self.metrics.latency(self._now() - np.array(times, dtype=np.float64) / 1000)
 
-    def assigned(self, partitions: Mapping[TopicPartition, int]) -> None:
-        """Take note of new partitions and the offsets they are read from."""
-        self.metrics.assigned(partitions)
-        for partition, offset in partitions.items():
-            log.info("partition assigned", partition=str(partition), offset=offset)
+    def assigned(self, pipelines: Iterable[Pipeline]) -> None:
+        """Take note of new partitions, the offsets they are read from, and what is known already.
+
+        What a restored detector learnt in earlier runs shows at once, not with its next block.
+        """
+        for pipeline in pipelines:
+            partition = pipeline.partition
+            self.metrics.assigned([partition])
+            self._judging(pipeline)
+            log.info("partition assigned", partition=str(partition), offset=pipeline.position)
 
     def restored(self, pipeline: Pipeline, committed: int) -> None:
         """Take note of a detector that was loaded from a snapshot."""
@@ -121,6 +129,14 @@ class Observer:
         if gone:
             log.info("partitions let go", why=event, partitions=[str(tp) for tp in gone])
 
+    def _judging(self, pipeline: Pipeline) -> None:
+        """Take note of how far the warm-up is, and of the threshold once it is over."""
+        partition, online = pipeline.partition, pipeline.online
+        self.metrics.warmup(partition, online.detector.warmup_progress if online else 0.0)
+        share = pipeline.alert_share
+        if online is not None and share:
+            self.metrics.threshold(partition, online.detector.threshold(share), share)
+
     def _scored(self, partition: TopicPartition, done: Processed) -> None:
         self.metrics.scored(partition, np.concatenate(done.scores), int(done.timestamps_ms.max()))
         start = 0
@@ -132,6 +148,8 @@ class Observer:
 
     def _alerted(self, partition: TopicPartition, done: Processed) -> None:
         self.status.alerted(done.alerts)
+        n_raised = sum(isinstance(alert, Alert) for alert in done.alerts)
+        self.metrics.suppressed(partition, done.n_flagged - n_raised)
         for alert in done.alerts:
             if isinstance(alert, Alert):
                 self.metrics.alerts(partition, alert.severity)

@@ -138,7 +138,7 @@ class Worker:
                 self._lanes[partition] = self._restore(partition)
         # The next commit pins where a new partition begins, which `latest` would else move.
         self._last_commit = -math.inf
-        self._observer.assigned({tp: self._lanes[tp].pipeline.position for tp in new})
+        self._observer.assigned([self._lanes[partition].pipeline for partition in new])
 
     def on_revoke(self, partitions: Iterable[TopicPartition]) -> None:
         """Commit what was processed, then let go; the next owner restores from there."""
@@ -211,7 +211,7 @@ class Worker:
         waited = self._clock() - lane.snapshot_at
         first = lane.snapshot_offset is None
         if final or first or waited >= self._config.state.snapshot_interval:
-            with self._observer.metrics.stage("snapshot"):
+            with self._observer.metrics.stage("checkpoint"):
                 lane.snapshot = lane.pipeline.snapshot()
             lane.snapshot_offset = boundary
             lane.snapshot_at = self._clock()

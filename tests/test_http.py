@@ -54,7 +54,7 @@ def test_a_free_port_is_taken_and_shown(server: Server) -> None:
 def test_metrics_as_text(server: Server) -> None:
     answer = ask(server, "/metrics")
     assert answer.headers["Content-Type"].startswith("text/plain; version=")
-    assert b"# TYPE streamae_commits_total counter" in answer.body
+    assert b"# TYPE streamae_transactions_total counter" in answer.body
     assert b"process_resident_memory_bytes" in answer.body
 
 
@@ -62,7 +62,7 @@ def test_metrics_as_open_metrics(server: Server) -> None:
     answer = ask(server, "/metrics", Accept="application/openmetrics-text; version=1.0.0")
     assert answer.headers["Content-Type"].startswith("application/openmetrics-text; version=1")
     names = {family.name for family in text_string_to_metric_families(answer.body.decode())}
-    assert "streamae_commits" in names
+    assert "streamae_transactions" in names
 
 
 @pytest.mark.parametrize("path", ["/livez", "/healthz"])

@@ -122,7 +122,7 @@ def test_numbers(daemon: Daemon, page: Page) -> None:
     daemon.metrics.judged(A, 10_000, 8)
     daemon.metrics.threshold(A, 9.25, 0.001)
     daemon.metrics.alerts(A, "warning", 3)
-    daemon.metrics.snapshot(A, 181_234)
+    daemon.metrics.checkpoint(A, 181_234)
     page.goto(daemon.server.url)
     expect(text(page, "lag")).to_have_text("12,345")
     expect(text(page, "invalid")).to_have_text("1 record rejected")

@@ -3,11 +3,19 @@
 import torch
 
 from streamae.detector.detector import Detector
-from streamae.detector.device import resolve_device
+from streamae.detector.device import device_memory, resolve_device
 from streamae.detector.explain import Explanation
 from streamae.detector.scores import Learned, Scores
 
-__all__ = ["Detector", "Explanation", "Learned", "Scores", "resolve_device", "set_threads"]
+__all__ = [
+    "Detector",
+    "Explanation",
+    "Learned",
+    "Scores",
+    "device_memory",
+    "resolve_device",
+    "set_threads",
+]
 
 
 def set_threads(n: int) -> None:

@@ -11,9 +11,10 @@ from typing import Literal, NamedTuple, get_args
 from streamae.records import Severity
 from streamae.types import Channel
 
-Stage = Literal["decode", "score", "learn", "alert", "commit", "snapshot", "restore"]
+Stage = Literal["decode", "score", "alert", "train", "checkpoint", "commit", "restore"]
 Rebalance = Literal["assigned", "revoked", "lost"]
-Outcome = Literal["committed", "retried"]
+Outcome = Literal["committed", "aborted"]
+Where = Literal["input", "score", "loss"]
 
 CHOICES: Mapping[str, Sequence[str]] = {
     "stage": get_args(Stage),
@@ -21,13 +22,17 @@ CHOICES: Mapping[str, Sequence[str]] = {
     "outcome": get_args(Outcome),
     "severity": get_args(Severity),
     "channel": get_args(Channel),
+    "where": get_args(Where),
 }
 """Label values known beforehand: their series exist, at 0, before the first event."""
 
 PARTITION = ("topic", "partition")
 
-_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-"""From one small block on one core (about 0.5 ms) to a commit that is nearly given up."""
+_SECONDS = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+"""From scoring one record (about 0.1 ms) to a commit that the watchdog gives up."""
 
 _LATENCY = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
 """From the time of one poll to a backlog of an hour."""
@@ -46,6 +51,8 @@ class Family(NamedTuple):
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    choices: tuple[str, ...] = ()
+    """Values of the last label, where other metrics give that label others."""
 
     @property
     def per_partition(self) -> bool:
@@ -56,39 +63,79 @@ class Family(NamedTuple):
 class Metric(Enum):
     """All metrics."""
 
-    BUILD_INFO = Family("gauge", "Always 1; what runs.", ("version", "torch", "device"))
-    CONFIG_HASH_INFO = Family("gauge", "Always 1; tells configurations apart.", ("hash",))
+    BUILD_INFO = Family(
+        "gauge", "Always 1; its labels say what runs.", ("version", "torch", "device")
+    )
+    CONFIG_HASH_INFO = Family(
+        "gauge", "Always 1; its label differs between configurations.", ("hash",)
+    )
     START_TIME_SECONDS = Family("gauge", "Unix time the daemon was started.")
+    AVAILABLE_MEMORY_BYTES = Family(
+        "gauge", "Memory this process may use: the machine's, or its cgroup's limit if lower."
+    )
+    CPU_CORES_AVAILABLE = Family(
+        "gauge", "CPUs this process may use, by affinity and cgroup quota; can be a fraction."
+    )
+    GPU_MEMORY_BYTES = Family(
+        "gauge",
+        "Memory of the CUDA device: allocated to tensors, reserved by this process, free, total.",
+        ("kind",),
+    )
 
     PARTITIONS_ASSIGNED = Family("gauge", "Partitions this process owns.")
     REBALANCES = Family("counter", "Partitions assigned, revoked or lost.", ("event",))
     POLL_SECONDS = Family("histogram", "Time one poll of the source took.", (), _SECONDS)
+    BACKPRESSURE_SECONDS = Family(
+        "counter", "Time spent on records in hand while others waited; a rate of 1 is saturation."
+    )
     CONSUMER_LAG_RECORDS = Family("gauge", "Records known to wait in the input.", PARTITION)
-    RECORDS_CONSUMED = Family("counter", "Records read.", PARTITION)
+    RECORDS_CONSUMED = Family("counter", "Records read, rejected ones included.", PARTITION)
     CONSUMED_BYTES = Family("counter", "Bytes of the values read.", PARTITION)
     BATCH_SIZE_RECORDS = Family("histogram", "Records of a partition in a poll.", (), _RECORDS)
-    RECORDS_INVALID = Family("counter", "Records rejected.", (*PARTITION, "reason"))
+    RECORDS_INVALID = Family(
+        "counter", "Records rejected and sent to the dead letters.", (*PARTITION, "reason")
+    )
+    VALUES_MISSING = Family("counter", "Absent, null or NaN features of valid records.", PARTITION)
+    NONFINITE = Family(
+        "counter",
+        "Records rejected for an infinite value; scores and losses that are not finite.",
+        (*PARTITION, "where"),
+    )
     OFFSETS_LOST = Family("counter", "Offsets deleted before they could be read.", PARTITION)
     WATERMARK_TIMESTAMP_SECONDS = Family("gauge", "Latest event time read.", PARTITION)
 
-    STAGE_DURATION_SECONDS = Family("histogram", "Time of one stage.", ("stage",), _SECONDS)
-    SCORE = Family("histogram", "Anomaly scores.", PARTITION, _SCORES)
-    THRESHOLD = Family("gauge", "Score from which a record is flagged.", PARTITION)
-    RECORDS_JUDGED = Family("counter", "Records compared with the threshold.", PARTITION)
-    RECORDS_FLAGGED = Family("counter", "Records above the threshold.", PARTITION)
-    ALERT_RATE_TARGET = Family("gauge", "Share of records the budget allows.", PARTITION)
+    STAGE_DURATION_SECONDS = Family(
+        "histogram", "Time of one stage, per block or per commit.", ("stage",), _SECONDS
+    )
+    SCORE = Family("histogram", "Anomaly scores; compare with the threshold.", PARTITION, _SCORES)
+    THRESHOLD = Family("gauge", "Score from which a record is flagged now.", PARTITION)
+    RECORDS_JUDGED = Family(
+        "counter", "Records compared with the threshold, so none during warm-up.", PARTITION
+    )
+    RECORDS_FLAGGED = Family("counter", "Records at or above the threshold.", PARTITION)
+    ALERT_RATE_TARGET = Family("gauge", "Share of records the alert budget allows.", PARTITION)
     ALERT_RATE_OBSERVED = Family(
-        "gauge", "Share of about the last 100,000 judged records that was flagged.", PARTITION
+        "gauge", "Share flagged of about the last 100,000 records judged.", PARTITION
     )
     ALERTS = Family("counter", "Alerts raised, one per episode.", (*PARTITION, "severity"))
+    ALERTS_SUPPRESSED = Family(
+        "counter",
+        "Flagged records that raised no alert: their key's episode is open.",
+        (*PARTITION, "reason"),
+        choices=("open_episode",),
+    )
     END_TO_END_LATENCY_SECONDS = Family(
         "histogram", "From a record's event time to the commit of its outputs.", (), _LATENCY
     )
 
     WARMUP_PROGRESS_RATIO = Family("gauge", "1 once alerts can be raised.", PARTITION)
     TRAIN_STEPS = Family("counter", "Blocks learnt.", PARTITION)
-    TRAIN_LOSS = Family("gauge", "Loss of the last block learnt.", PARTITION)
-    RECORDS_SUSPECTED = Family("counter", "Records that counted less in learning.", PARTITION)
+    TRAIN_LOSS = Family(
+        "gauge", "Mean squared error of the last block; 1 is no better than the mean.", PARTITION
+    )
+    RECORDS_SUSPECTED = Family(
+        "counter", "Records that counted less in learning, as likely anomalies.", PARTITION
+    )
     MODEL_GAIN_NATS = Family(
         "gauge", "Lead of the autoencoder over the best linear denoiser; 0 is none.", PARTITION
     )
@@ -97,13 +144,21 @@ class Metric(Enum):
     MODEL_RECORDS_SEEN = Family("gauge", "Records learnt, earlier runs included.", PARTITION)
     RECORDS_RELEARNED = Family("counter", "Records learnt again after a restore.", PARTITION)
 
-    COMMITS = Family("counter", "Commits by outcome.", ("outcome",))
-    LAST_COMMIT_TIMESTAMP_SECONDS = Family("gauge", "Unix time of the last commit.")
+    TRANSACTIONS = Family(
+        "counter",
+        "Commits of outputs, state and offsets; aborted ones are tried again.",
+        ("outcome",),
+    )
+    LAST_COMMIT_TIMESTAMP_SECONDS = Family("gauge", "Unix time of the last successful commit.")
     OUTPUTS = Family("counter", "Messages committed.", ("channel",))
-    SNAPSHOTS = Family("counter", "Snapshots committed.", PARTITION)
-    SNAPSHOT_BYTES = Family("gauge", "Size of the last snapshot.", PARTITION)
-    SNAPSHOT_LAST_SUCCESS_TIMESTAMP_SECONDS = Family(
+    CHECKPOINTS = Family("counter", "Snapshots of the detector committed.", PARTITION)
+    CHECKPOINT_FAILURES = Family("counter", "Commits of a snapshot that were aborted.", PARTITION)
+    CHECKPOINT_BYTES = Family("gauge", "Size of the last snapshot.", PARTITION)
+    CHECKPOINT_LAST_SUCCESS_TIMESTAMP_SECONDS = Family(
         "gauge", "Unix time of the last committed snapshot.", PARTITION
+    )
+    CHECKPOINT_AGE_SECONDS = Family(
+        "gauge", "Time since the last committed snapshot; grows while nothing is learnt.", PARTITION
     )
 
     @property

@@ -1,5 +1,6 @@
 """What the loop reports, once per batch, never per record."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from streamae.metrics.families import CHOICES, Metric, Outcome, Rebalance, Stage
+from streamae.metrics import machine
+from streamae.metrics.families import CHOICES, Metric, Outcome, Rebalance, Stage, Where
 from streamae.metrics.series import Labels, Series
 from streamae.records import Severity
 from streamae.types import Channel, TopicPartition
@@ -42,15 +44,18 @@ class Metrics:
         reasons: Iterable[str] = (),
         clock: Callable[[], float] = time.perf_counter,
         now: Callable[[], float] = time.time,
+        gpu_memory: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         """Register on `registry`, with the metrics of the operating system's process.
 
         `reasons` are the values of the label `reason`; `clock` measures durations and `now` gives
-        Unix time, both in seconds.
+        Unix time, both in seconds; `gpu_memory` gives bytes by kind.
         """
-        self._series = Series({**CHOICES, "reason": tuple(reasons)})
+        self._series = Series({**CHOICES, "reason": tuple(reasons)}, self._look)
         self._clock = clock
         self._now = now
+        self._gpu_memory = gpu_memory
+        self._left_waiting_at: float | None = None
         self._rates: dict[TopicPartition, _ForgettingShare] = {}
         self._series.set(Metric.START_TIME_SECONDS, now())
         self._series.set(Metric.PARTITIONS_ASSIGNED, 0)
@@ -79,8 +84,13 @@ class Metrics:
         self._series.set(Metric.PARTITIONS_ASSIGNED, len(self._rates))
 
     def polled(self, seconds: float, lag: Mapping[TopicPartition, int]) -> None:
-        """Count one poll and note the records that wait behind it."""
+        """Count one poll, right after it, and note the records that wait behind it."""
         self._series.observe(Metric.POLL_SECONDS, seconds)
+        now = self._clock()
+        if self._left_waiting_at is not None:
+            busy = max(now - seconds - self._left_waiting_at, 0.0)
+            self._series.add(Metric.BACKPRESSURE_SECONDS, busy)
+        self._left_waiting_at = now if any(lag.values()) else None
         for partition in lag.keys() & self._rates.keys():
             self._series.set(Metric.CONSUMER_LAG_RECORDS, lag[partition], _labels(partition))
 
@@ -93,6 +103,14 @@ class Metrics:
     def invalid(self, partition: TopicPartition, reason: str, n: int = 1) -> None:
         """Count rejected records."""
         self._series.add(Metric.RECORDS_INVALID, n, (*_labels(partition), reason))
+
+    def missing(self, partition: TopicPartition, n: int) -> None:
+        """Count values that valid records lack."""
+        self._series.add(Metric.VALUES_MISSING, n, _labels(partition))
+
+    def nonfinite(self, partition: TopicPartition, where: Where, n: int = 1) -> None:
+        """Count numbers that are infinite, or NaN where there should be one."""
+        self._series.add(Metric.NONFINITE, n, (*_labels(partition), where))
 
     def offsets_lost(self, partition: TopicPartition, n: int) -> None:
         """Count offsets that retention deleted before they were read, or learnt again."""
@@ -126,6 +144,10 @@ class Metrics:
         """Count alerts that open an episode."""
         self._series.add(Metric.ALERTS, n, (*_labels(partition), severity))
 
+    def suppressed(self, partition: TopicPartition, n: int) -> None:
+        """Count flagged records of episodes that are open already."""
+        self._series.add(Metric.ALERTS_SUPPRESSED, n, (*_labels(partition), "open_episode"))
+
     def warmup(self, partition: TopicPartition, ratio: float) -> None:
         """Note the progress of the warm-up, 0 to 1."""
         self._series.set(Metric.WARMUP_PROGRESS_RATIO, ratio, _labels(partition))
@@ -137,6 +159,8 @@ class Metrics:
         self._series.add(Metric.RECORDS_SUSPECTED, block.n_suspects, labels)
         self._series.set(Metric.MODEL_RECORDS_SEEN, n_seen, labels)
         self._series.set(Metric.TRAIN_LOSS, block.loss, labels)
+        if not math.isfinite(block.loss):
+            self.nonfinite(partition, "loss")
         self._series.set(Metric.MODEL_GAIN_NATS, block.nats, labels)
         self._series.set(Metric.ACTIVE_LATENTS_RATIO, block.active_share, labels)
         self._series.set(Metric.DEAD_LATENTS, block.n_dead_latents, labels)
@@ -147,7 +171,7 @@ class Metrics:
 
     def commit(self, outcome: Outcome, n_outputs: Mapping[Channel, int]) -> None:
         """Count one commit and, when it succeeded, what became visible."""
-        self._series.add(Metric.COMMITS, 1, (outcome,))
+        self._series.add(Metric.TRANSACTIONS, 1, (outcome,))
         if outcome == "committed":
             self._series.set(Metric.LAST_COMMIT_TIMESTAMP_SECONDS, self._now())
             for channel, n in n_outputs.items():
@@ -157,12 +181,16 @@ class Metrics:
         """Count latencies [n] of committed records, from event time to commit."""
         self._series.observe_all(Metric.END_TO_END_LATENCY_SECONDS, seconds)
 
-    def snapshot(self, partition: TopicPartition, n_bytes: int) -> None:
+    def checkpoint(self, partition: TopicPartition, n_bytes: int) -> None:
         """Note a committed snapshot."""
         labels = _labels(partition)
-        self._series.add(Metric.SNAPSHOTS, 1, labels)
-        self._series.set(Metric.SNAPSHOT_BYTES, n_bytes, labels)
-        self._series.set(Metric.SNAPSHOT_LAST_SUCCESS_TIMESTAMP_SECONDS, self._now(), labels)
+        self._series.add(Metric.CHECKPOINTS, 1, labels)
+        self._series.set(Metric.CHECKPOINT_BYTES, n_bytes, labels)
+        self._series.set(Metric.CHECKPOINT_LAST_SUCCESS_TIMESTAMP_SECONDS, self._now(), labels)
+
+    def checkpoint_failed(self, partition: TopicPartition) -> None:
+        """Count a snapshot whose commit was aborted."""
+        self._series.add(Metric.CHECKPOINT_FAILURES, 1, _labels(partition))
 
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[None]:
@@ -185,6 +213,19 @@ class Metrics:
     def value(self, metric: Metric, partition: TopicPartition) -> float | None:
         """Return a gauge of a partition; None before its first value."""
         return self._series.value(metric, _labels(partition))
+
+    def _look(self) -> None:
+        """Set what nobody reports; called for each scrape."""
+        self._series.set(Metric.AVAILABLE_MEMORY_BYTES, machine.available_memory_bytes())
+        self._series.set(Metric.CPU_CORES_AVAILABLE, machine.cpu_cores_available())
+        for kind, n_bytes in self._gpu_memory().items():
+            self._series.set(Metric.GPU_MEMORY_BYTES, n_bytes, (kind,))
+        now = self._now()
+        self._series.derive(
+            Metric.CHECKPOINT_AGE_SECONDS,
+            Metric.CHECKPOINT_LAST_SUCCESS_TIMESTAMP_SECONDS,
+            lambda at: now - at,
+        )
 
 
 class _ForgettingShare:

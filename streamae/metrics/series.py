@@ -5,7 +5,7 @@ cannot take a batch. Updates come from one thread, scrapes from any.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
@@ -33,9 +33,15 @@ class _Histogram:
 class Series(Collector):
     """The numbers of every metric, by label values."""
 
-    def __init__(self, choices: Mapping[str, Sequence[str]]) -> None:
-        """Start the series of no partition; `choices` are the known values of other labels."""
+    def __init__(
+        self, choices: Mapping[str, Sequence[str]], refresh: Callable[[], None] = lambda: None
+    ) -> None:
+        """Start the series of no partition; `choices` are the known values of other labels.
+
+        `refresh` sets what is only looked up when Prometheus asks.
+        """
         self._choices = choices
+        self._refresh = refresh
         self._lock = Lock()
         self._values: dict[Metric, dict[Labels, float]] = {metric: {} for metric in Metric}
         self._histograms: dict[Metric, dict[Labels, _Histogram]] = {
@@ -65,6 +71,12 @@ class Series(Collector):
         """Set a gauge."""
         with self._lock:
             self._values[metric][labels] = float(value)
+
+    def derive(self, metric: Metric, source: Metric, of: Callable[[float], float]) -> None:
+        """Set a gauge wherever another has a value, to a function of that."""
+        with self._lock:
+            found = self._values[source].items()
+            self._values[metric] = {labels: of(value) for labels, value in found}
 
     def observe(self, metric: Metric, value: float, labels: Labels = ()) -> None:
         """Put one value into a histogram."""
@@ -98,6 +110,7 @@ class Series(Collector):
 
     def collect(self) -> Iterator[Exposed]:
         """Yield the families as of now, without `_created` series."""
+        self._refresh()
         for metric in Metric:
             yield (
                 self._exposed_histogram(metric)
@@ -110,7 +123,8 @@ class Series(Collector):
         with self._lock:
             for metric in metrics:
                 own = metric.value.labels[len(prefix) :]
-                values = self._choices.get(own[0], ()) if own else ("",)
+                known = metric.value.choices or self._choices.get(own[0], ()) if own else ()
+                values = known if own else ("",)
                 for labels in [(*prefix, value) if own else prefix for value in values]:
                     if metric.value.kind == "counter":
                         self._values[metric][labels] = 0.0

@@ -114,8 +114,8 @@ class Status:
             "threshold": value(Metric.THRESHOLD),
             "alert_rate_target": value(Metric.ALERT_RATE_TARGET),
             "alert_rate_observed": value(Metric.ALERT_RATE_OBSERVED),
-            "snapshot_timestamp_seconds": value(Metric.SNAPSHOT_LAST_SUCCESS_TIMESTAMP_SECONDS),
-            "snapshot_bytes": value(Metric.SNAPSHOT_BYTES),
+            "checkpoint_timestamp_seconds": value(Metric.CHECKPOINT_LAST_SUCCESS_TIMESTAMP_SECONDS),
+            "checkpoint_bytes": value(Metric.CHECKPOINT_BYTES),
             "points": [_shown(point) for point in trace.points(n_points)] if trace else [],
         }
 

@@ -49,6 +49,10 @@ class Processed:
     """Score from which records of each piece are flagged; NaN during warm-up."""
     rejects: Counter[str] = field(default_factory=Counter)
     n_records: int = 0
+    n_missing: int = 0
+    """Missing values of the valid records."""
+    n_nonfinite: int = 0
+    """Scores that are no numbers although there was a model to give one."""
     n_bytes: int = 0
     n_judged: int = 0
     """Records compared with a threshold, none during warm-up."""
@@ -186,6 +190,7 @@ class Pipeline:
             )
         done.n_records = len(batch)
         done.n_bytes = sum(map(len, filter(None, batch.values)))
+        done.n_missing = int(np.count_nonzero(np.isnan(decoded.x)))
         done.timestamps_ms = decoded.timestamps_ms
         done.first_ordinal = self.boundary.ordinal + (self.online.block.n if self.online else 0)
         return batch, decoded, rejected
@@ -215,7 +220,10 @@ class Pipeline:
             scored = online.score(rows)
         share = self.alert_share
         threshold = online.detector.threshold(share) if share else math.nan
-        done.scores.append(scored.scores.score[scored.slots])
+        new = scored.scores.score[scored.slots]
+        done.scores.append(new)
+        if scored.scores.evidence is not None:
+            done.n_nonfinite += int(np.count_nonzero(~np.isfinite(new)))
         done.thresholds.append(threshold)
         with self._stage("alert"):
             self._alert(online, scored, threshold, done)
@@ -223,7 +231,7 @@ class Pipeline:
         if online.full:
             offset = int(rows.offsets[-1]) + 1
             self._budget.observe(online.block.timestamps_ms)
-            with self._stage("learn"):
+            with self._stage("train"):
                 done.learned.append(online.learn(scored.scores))
             self.boundary = self._here(offset, online.n_learnt)
 

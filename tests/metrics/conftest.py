@@ -19,7 +19,7 @@ def registry() -> CollectorRegistry:
 
 @pytest.fixture
 def metrics(registry: CollectorRegistry, clock: Clock) -> Metrics:
-    metrics = Metrics(registry, ("empty", "invalid_json"), clock=clock, now=clock)
+    metrics = Metrics(registry, ("empty", "invalid_json"), clock, clock, lambda: {"allocated": 7})
     metrics.assigned([A])
     return metrics
 

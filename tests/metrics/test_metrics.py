@@ -1,5 +1,7 @@
 """What the loop reports is what Prometheus reads."""
 
+import os
+
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
@@ -70,29 +72,64 @@ def test_stage_is_timed_even_when_it_raises(metrics: Metrics, sample: Sample, cl
         clock.now += 0.3
         raise ArithmeticError
 
-    with pytest.raises(ArithmeticError), metrics.stage("learn"):
+    with pytest.raises(ArithmeticError), metrics.stage("train"):
         fail()
-    assert sample("stage_duration_seconds_sum", stage="learn") == pytest.approx(0.3)
-    assert sample("stage_duration_seconds_count", stage="learn") == 1
+    assert sample("stage_duration_seconds_sum", stage="train") == pytest.approx(0.3)
+    assert sample("stage_duration_seconds_count", stage="train") == 1
 
 
 def test_commit_outcomes(metrics: Metrics, sample: Sample, clock: Clock) -> None:
-    metrics.commit("retried", {"alerts": 4})
+    metrics.commit("aborted", {"alerts": 4})
     assert sample("last_commit_timestamp_seconds") is None
     assert sample("outputs_total", channel="alerts") == 0
     clock.now = 1234.5
     metrics.commit("committed", {"alerts": 4})
     assert sample("last_commit_timestamp_seconds") == 1234.5
     assert sample("outputs_total", channel="alerts") == 4
-    assert sample("commits_total", outcome="retried") == 1
-    assert sample("commits_total", outcome="committed") == 1
+    assert sample("transactions_total", outcome="aborted") == 1
+    assert sample("transactions_total", outcome="committed") == 1
 
 
-def test_snapshot(metrics: Metrics, sample: Sample, clock: Clock) -> None:
+def test_checkpoint(metrics: Metrics, sample: Sample, clock: Clock) -> None:
+    assert sample("checkpoint_age_seconds", **LABELS) is None
     clock.now = 77.0
-    metrics.snapshot(A, 4096)
-    assert sample("snapshot_bytes", **LABELS) == 4096
-    assert sample("snapshot_last_success_timestamp_seconds", **LABELS) == 77
+    metrics.checkpoint_failed(A)
+    metrics.checkpoint(A, 4096)
+    clock.now = 80.5
+    assert sample("checkpoint_bytes", **LABELS) == 4096
+    assert sample("checkpoint_last_success_timestamp_seconds", **LABELS) == 77
+    assert sample("checkpoint_age_seconds", **LABELS) == 3.5
+    assert sample("checkpoint_failures_total", **LABELS) == 1
+    metrics.removed([A], "lost")
+    assert sample("checkpoint_age_seconds", **LABELS) is None
+
+
+def test_backpressure_is_time_spent_while_records_wait(
+    metrics: Metrics, sample: Sample, clock: Clock
+) -> None:
+    for lag, busy_s in ((0, 5.0), (17, 0.25), (0, 3.0), (4, 0.5)):
+        clock.now += 0.125
+        metrics.polled(0.125, {A: lag})
+        clock.now += busy_s
+    clock.now += 0.125
+    metrics.polled(0.125, {A: 0})
+    assert sample("backpressure_seconds_total") == 0.75
+
+
+def test_a_loss_that_is_no_number_is_counted(metrics: Metrics, sample: Sample) -> None:
+    metrics.learned(A, 256, Learned())
+    assert sample("nonfinite_total", **LABELS, where="loss") == 0
+    metrics.learned(A, 512, Learned(loss=float("nan")))
+    assert sample("nonfinite_total", **LABELS, where="loss") == 1
+
+
+def test_the_machine_is_looked_up_at_each_scrape(sample: Sample) -> None:
+    memory, cores = sample("available_memory_bytes"), sample("cpu_cores_available")
+    assert memory is not None
+    assert memory > 1 << 28
+    assert cores is not None
+    assert 0 < cores <= (os.cpu_count() or 1)
+    assert sample("gpu_memory_bytes", kind="allocated") == 7
 
 
 def test_learned(metrics: Metrics, sample: Sample) -> None:

@@ -25,14 +25,18 @@ def test_series_start_at_zero(metrics: Metrics, sample: Sample) -> None:
     assert sample("records_invalid_total", **LABELS, reason="invalid_json") == 0
     assert sample("alerts_total", **LABELS, severity="warning") == 0
     assert sample("score_bucket", **LABELS, le="+Inf") == 0
-    assert sample("commits_total", outcome="retried") == 0
-    assert sample("stage_duration_seconds_count", stage="learn") == 0
+    assert sample("transactions_total", outcome="aborted") == 0
+    assert sample("stage_duration_seconds_count", stage="train") == 0
     assert sample("outputs_total", channel="dead_letters") == 0
+    assert sample("alerts_suppressed_total", **LABELS, reason="open_episode") == 0
+    assert sample("alerts_suppressed_total", **LABELS, reason="invalid_json") is None
+    assert sample("nonfinite_total", **LABELS, where="score") == 0
+    assert sample("backpressure_seconds_total") == 0
 
 
 def test_gauges_wait_for_their_first_value(metrics: Metrics, sample: Sample) -> None:
     assert sample("threshold", **LABELS) is None
-    assert sample("snapshot_last_success_timestamp_seconds", **LABELS) is None
+    assert sample("checkpoint_last_success_timestamp_seconds", **LABELS) is None
     metrics.threshold(A, np.float32(12.5), 0.001)
     assert type(metrics.value(Metric.THRESHOLD, A)) is float
     assert sample("threshold", **LABELS) == 12.5
@@ -45,7 +49,7 @@ def test_removed_partitions_leave_no_series(registry: CollectorRegistry, metrics
     report_everything(metrics, B)
     metrics.removed([A], "lost")
     assert list(partition_samples(registry, 0)) == []
-    assert len(list(partition_samples(registry, 10))) == 50
+    assert len(list(partition_samples(registry, 10))) == 57
     assert metrics.partitions == [B]
 
 

@@ -63,7 +63,7 @@ def test_numbers_come_from_the_metrics(metrics: Metrics, status: Status, clock: 
     metrics.threshold(A, 8.25, 0.001)
     metrics.alerts(A, "warning", 2)
     clock.now = 1_700_000_000.25
-    metrics.snapshot(A, 81_920)
+    metrics.checkpoint(A, 81_920)
     document = status.document()
     assert document["records"] == 150
     assert document["lag"] == 1_234_567_893
@@ -72,9 +72,9 @@ def test_numbers_come_from_the_metrics(metrics: Metrics, status: Status, clock: 
     assert document["warmup"] == 0.25
     assert document["alert_rate_target"] == 0.001
     assert of(document, A)["threshold"] == 8.25
-    assert of(document, A)["snapshot_timestamp_seconds"] == 1_700_000_000.25
-    assert of(document, A)["snapshot_bytes"] == 81_920
-    assert of(document, B)["snapshot_timestamp_seconds"] is None
+    assert of(document, A)["checkpoint_timestamp_seconds"] == 1_700_000_000.25
+    assert of(document, A)["checkpoint_bytes"] == 81_920
+    assert of(document, B)["checkpoint_timestamp_seconds"] is None
 
 
 def test_observed_rate_is_weighted_by_records(metrics: Metrics, status: Status) -> None:

@@ -1,0 +1,88 @@
+"""What the observer makes known of a real worker's run, and of one that goes on after another."""
+
+import threading
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from streamae.decode import Reason
+from streamae.local import MemoryLog, MemorySink, MemorySource
+from streamae.metrics import Metrics, Status
+from streamae.observer import Observer
+from streamae.types import Commit, Output
+from streamae.watchdog import Watchdog
+from streamae.worker import Worker
+from tests.streams import PARTITION, config, keys, timestamps, values
+
+N = 900
+LABELS = {"topic": PARTITION.topic, "partition": "0"}
+
+
+class Observed:
+    """A worker on `records` in memory, and everything that is told about it."""
+
+    def __init__(self, records: list[bytes], sink: MemorySink) -> None:
+        self.registry = CollectorRegistry()
+        metrics = Metrics(self.registry, [reason.value for reason in Reason])
+        self.status = Status(metrics)
+        observer = Observer(metrics, self.status, Watchdog(60), now=lambda: 1_700_000_100.0)
+        log = MemoryLog(records, keys(len(records)), timestamps(len(records)))
+        source = MemorySource({PARTITION: log}, 50)
+        Worker(config(), source, sink, observer, lambda: 0.0).run(threading.Event())
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(f"streamae_{name}", {**LABELS, **labels})
+
+
+class OnceRefusing(MemorySink):
+    """Refuses the first commit."""
+
+    refused = False
+
+    def commit(self, commit: Commit) -> bool:
+        first, self.refused = not self.refused, True
+        return not first and super().commit(commit)
+
+
+def alerts(sink: MemorySink) -> list[Output]:
+    written = [output for output in sink.outputs if output.channel == "alerts"]
+    return [o for o in written if msgspec.json.decode(o.value or b"")["type"] == "anomaly"]
+
+
+def test_counts_agree_with_what_was_written() -> None:
+    sink = MemorySink()
+    records = [*values(N, bad_share=0.01), b'{"a": 1e999, "b": 0, "c": 0, "d": 0, "e": 0, "f": 0}']
+    run = Observed(records, sink)
+    n_missing = sum(record.count(b"null") for record in records if record.endswith(b"}"))
+    assert run.sample("values_missing_total") == n_missing > 0
+    assert run.sample("nonfinite_total", where="input") == 1
+    assert run.sample("nonfinite_total", where="score") == 0
+    assert run.sample("nonfinite_total", where="loss") == 0
+    raised = len(alerts(sink))
+    suppressed = run.sample("alerts_suppressed_total", reason="open_episode")
+    assert run.sample("records_flagged_total") == raised + (suppressed or 0)
+    assert raised > 0
+
+
+def test_a_restarted_detector_shows_what_it_knows_at_once() -> None:
+    sink = MemorySink()
+    before = Observed(values(N), sink)
+    after = Observed(values(N), sink)
+    assert after.sample("records_consumed_total") == 0
+    assert after.sample("warmup_progress_ratio") == 1
+    for name in ("threshold", "alert_rate_target"):
+        assert after.sample(name) == before.sample(name)
+        assert after.sample(name) is not None
+    assert after.status.document()["warmup"] == 1
+
+
+def test_a_new_detector_shows_that_it_knows_nothing() -> None:
+    run = Observed(values(10), MemorySink())
+    assert run.sample("warmup_progress_ratio") == 0
+    assert run.sample("threshold") is None
+
+
+def test_a_refused_snapshot_is_a_failure_and_then_a_success() -> None:
+    run = Observed(values(10), OnceRefusing())
+    assert run.sample("checkpoint_failures_total") == 1
+    assert run.sample("checkpoints_total") == 1
