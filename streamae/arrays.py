@@ -1,0 +1,201 @@
+"""The public detector of array streams: score, learn, explain, save and load."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from streamae import snapshot
+from streamae.config import Config, DetectorConfig
+from streamae.detector import Explanation, Learned
+from streamae.detector.blockwise import BlockwiseDetector, config_of
+from streamae.errors import SnapshotError
+from streamae.types import Bools, Doubles, Floats, TopicPartition
+
+_MATRIX = 2
+
+
+class Verdicts(NamedTuple):
+    """What the detector says about n rows."""
+
+    score: Floats
+    """[n], higher is more anomalous; NaN in the stream's first block, which has no model yet."""
+    p_value: Doubles
+    """[n], share of earlier scores at least as high; 1 until warm."""
+    warm: Bools
+    """[n], whether the p-value means something."""
+
+
+class Detector:
+    """One stream's detector: rows of d numbers in, scores and p-values out.
+
+    Rows are learnt in blocks of `block_size` and scored with the model of the last finished block,
+    so what a row is told depends on the rows before it and never on how they were cut into calls.
+    It equals, to the last bit, what the daemon and `streamae evaluate` say about the log
+    `topic`/`partition` with the same features and keys of the section `detector`, which are the
+    keyword arguments here.
+
+    Arrays are anything `numpy.asarray` makes [n, d] numbers of, NaN = missing. The first one fixes
+    d unless `features` names them. Raise ValueError for another shape, for text, for values that
+    are infinite in float32, and for a hyperparameter that is unknown or out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        features: Sequence[str] | None = None,
+        topic: str = "stream",
+        partition: int = 0,
+        **hyperparameters: Any,
+    ) -> None:
+        self._config = config_of(hyperparameters)
+        self._partition = TopicPartition(topic, partition)
+        self._features: tuple[str, ...] = ()
+        self._blocks: BlockwiseDetector | None = None
+        if features is not None:
+            self._begin(tuple(features))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, device: str = "auto", threads: int = 1) -> Self:
+        """Return the detector that `save` wrote, or that a daemon's snapshot holds.
+
+        Raise `SnapshotError` when the file is damaged or from another version, and OSError when it
+        cannot be read.
+        """
+        header, arrays = snapshot.decode(Path(path).read_bytes())
+        keys = {name.removeprefix("detector."): value for name, value in header.model.items()}
+        topic, _, partition = header.partition.rpartition("-")
+        try:
+            detector = cls(
+                features=header.features,
+                topic=topic,
+                partition=int(partition),
+                **(keys | {"device": device, "threads": threads}),
+            )
+            if detector._blocks is not None:
+                detector._blocks.load_state_dict(arrays)
+        except ValueError as error:
+            raise SnapshotError(f"{path}: {error}") from error
+        snapshot.check_fits(header, Config(detector=detector.config))
+        return detector
+
+    @property
+    def config(self) -> DetectorConfig:
+        return self._config
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """[d] names, `x0`, `x1`, ... unless given; empty before d is known."""
+        return self._features
+
+    @property
+    def n_learnt(self) -> int:
+        """Rows taken in, those of the unfinished block included."""
+        return 0 if self._blocks is None else self._blocks.n_learnt
+
+    @property
+    def warm(self) -> bool:
+        """Whether p-values mean something: after `block_size + warmup_records` rows or more."""
+        return self._blocks is not None and self._blocks.detector.warm
+
+    def score(self, x: npt.ArrayLike) -> Verdicts:
+        """Score x[n, d] as the next rows of the stream, all with the present model.
+
+        Nothing changes. Rows beyond the end of the block get the scores of a model that has not
+        learnt the block; `score_learn` learns it in between.
+        """
+        rows = self._rows(x)
+        scores = self._ready().score(rows)
+        return Verdicts(*scores, np.full(len(rows), self.warm))
+
+    def learn(self, x: npt.ArrayLike) -> list[Learned]:
+        """Take in x[n, d] and learn each block it completes; return what these taught."""
+        rows = self._rows(x)
+        return self._ready().learn(rows)
+
+    def score_learn(self, x: npt.ArrayLike) -> Verdicts:
+        """Score each row of x[n, d], then learn it: prequential evaluation."""
+        rows = self._rows(x)
+        scores, warm = self._ready().score_learn(rows)
+        return Verdicts(*scores, warm)
+
+    def explain(self, x: npt.ArrayLike) -> Explanation:
+        """Return, for one row x[d], observed and expected values [d] and shares of the anomaly [d].
+
+        Raise ValueError before the first block is learnt.
+        """
+        row = self._rows(np.asarray(x)[None])[0]
+        return self._ready().explain(row)
+
+    def threshold(self, budget: float) -> float:
+        """Return the score whose p-value is `budget`; infinite until warm."""
+        if not 0.0 < budget < 1.0:
+            raise ValueError(f"budget must be a share between 0 and 1, not {budget}")
+        return float("inf") if self._blocks is None else self._blocks.detector.threshold(budget)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything learnt to `path`, atomically: safetensors with a checksum, no pickle.
+
+        Raise OSError when it cannot be written.
+        """
+        blocks = self._blocks
+        header = snapshot.Header(
+            partition=str(self._partition),
+            offset=self.n_learnt,
+            ordinal=self.n_learnt - (0 if blocks is None else len(blocks.unfinished)),
+            features=None if blocks is None else self._features,
+            model=snapshot.model_keys(Config(detector=self._config)),
+            state={},
+        )
+        blob = snapshot.encode(header, {} if blocks is None else blocks.state_dict())
+        path = Path(path)
+        temporary = path.with_name(path.name + ".tmp")
+        temporary.write_bytes(blob)
+        temporary.replace(path)
+
+    def __repr__(self) -> str:
+        """Name what differs from the defaults."""
+        keys = msgspec.structs.asdict(self._config)
+        defaults = msgspec.structs.asdict(DetectorConfig())
+        changed = [f"{name}={value!r}" for name, value in keys.items() if value != defaults[name]]
+        return (
+            f"Detector({', '.join(changed)}): {self.n_learnt} rows, {len(self._features)} features"
+        )
+
+    def _rows(self, x: npt.ArrayLike) -> Floats:
+        """Return x as float32[n, d]; the first call fixes d."""
+        raw = np.asarray(x)
+        if raw.ndim != _MATRIX or raw.shape[1] == 0:
+            raise ValueError(
+                f"x must be rows of features, [n, d] with d > 0, not {list(raw.shape)}"
+            )
+        if self._features and raw.shape[1] != len(self._features):
+            raise ValueError(f"x has {raw.shape[1]} features, not {len(self._features)}")
+        if raw.dtype.kind not in "biufO":
+            raise ValueError(f"x must hold numbers, not {raw.dtype}")
+        try:
+            with np.errstate(over="ignore"):  # Beyond float32 is infinite, hence refused.
+                rows = np.ascontiguousarray(raw, np.float32)
+        except TypeError as error:
+            raise ValueError(f"x must hold numbers: {error}") from error
+        if np.isinf(rows).any():
+            i, j = np.argwhere(np.isinf(rows))[0].tolist()
+            raise ValueError(f"row {i}, feature {j} is infinite in float32: {raw[i, j]}")
+        if self._blocks is None:
+            self._begin(tuple(f"x{j}" for j in range(raw.shape[1])))
+        return rows
+
+    def _begin(self, features: tuple[str, ...]) -> None:
+        if not features or len(set(features)) < len(features):
+            raise ValueError("features must be one or more different names")
+        self._features = features
+        stream = f"{self._partition.topic}/{self._partition.partition}"
+        self._blocks = BlockwiseDetector(self._config, len(features), stream)
+
+    def _ready(self) -> BlockwiseDetector:
+        assert self._blocks is not None  # noqa: S101 - `_rows` has begun; for mypy.
+        return self._blocks
