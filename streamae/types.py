@@ -18,6 +18,9 @@ Bools = npt.NDArray[np.bool_]
 
 Headers = Sequence[tuple[str, bytes]]
 
+UNREADABLE: Headers = (("?", b""),)
+"""Stands for headers with a name that is not UTF-8, as brokers take them; known by identity."""
+
 Channel = Literal["alerts", "scores", "dead_letters"]
 """What an output is; the sink maps it to a topic or a file."""
 

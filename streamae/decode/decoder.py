@@ -35,7 +35,7 @@ from streamae.decode.readers import (
     undecided,
 )
 from streamae.errors import SnapshotError
-from streamae.types import Floats, Longs, RecordBatch
+from streamae.types import UNREADABLE, Floats, Longs, RecordBatch
 
 __all__ = ["Decoded", "Decoder", "Reason", "Reject"]
 
@@ -141,15 +141,18 @@ class _Values:
     def runs(self, start: int) -> Iterator[tuple[Format | None, Sequence[int]]]:
         """Split the indexes from `start` on into runs of one format, None for an unknown one."""
         indexes = range(start, len(self.batch))
-        if self.config.format != "auto":
+        headers = self.batch.headers
+        if self.config.format != "auto" and UNREADABLE not in headers:
             yield self.config.format, indexes
-        elif not any(self.batch.headers):
+        elif not any(headers):
             yield self._default, indexes
         else:
             for format_, run in groupby(indexes, self._known_format_at):
                 yield format_, list(run)
 
     def _format_at(self, index: int) -> Format:
+        if self.batch.headers[index] is UNREADABLE:
+            raise RejectedError(Reason.BAD_HEADERS, "the name of a header is not UTF-8")
         if self.config.format != "auto":
             return self.config.format
         return format_of(self.batch.headers[index], self._default)

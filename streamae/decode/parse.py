@@ -68,6 +68,7 @@ class Reason(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     BAD_KEY = "bad_key"
     BAD_TIMESTAMP = "bad_timestamp"
+    BAD_HEADERS = "bad_headers"
 
 
 class RejectedError(Exception):

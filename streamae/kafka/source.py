@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from kafka import KafkaConsumer, OffsetAndMetadata
 from kafka import TopicPartition as KafkaPartition
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import CorruptRecordError, KafkaError, OffsetOutOfRangeError
 
 from streamae.config import Config
-from streamae.kafka import settings
+from streamae.kafka import settings, unreadable
 from streamae.kafka.faults import connect, translated
 from streamae.kafka.positions import Edges, after_refusal, position
 from streamae.kafka.rebalances import Rebalance, Rebalances
@@ -200,6 +200,8 @@ class KafkaSource:
         except OffsetOutOfRangeError as error:
             self._follow_retention(error.args[0])
             return {}
+        except CorruptRecordError as error:
+            raise unreadable.named(error, self._config, self._positions) from error
         except KafkaError as error:
             raise translated(error, "reading the input") from error
         return records

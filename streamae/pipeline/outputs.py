@@ -8,7 +8,7 @@ from streamae.decode import Reject
 from streamae.pipeline.block import Block
 from streamae.pipeline.online import Scored
 from streamae.records import Position, Score, ScoreBlock, text
-from streamae.types import Doubles, Floats, Output, RecordBatch, TopicPartition
+from streamae.types import UNREADABLE, Doubles, Floats, Output, RecordBatch, TopicPartition
 
 JSON_HEADERS = (("content-type", b"application/json"),)
 ERROR_HEADER = "__streamae.errors."
@@ -70,9 +70,13 @@ def score_block(partition: TopicPartition, block: Block, scored: Scored, share: 
 
 
 def dead_letter(batch: RecordBatch, reject: Reject) -> Output:
-    """Return the rejected record as it came, with headers that say where from and why."""
+    """Return the rejected record as it came, with headers that say where from and why.
+
+    Headers that could not be read cannot be written either.
+    """
     row = reject.index
     topic, number = batch.partition
+    headers = batch.headers[row]
     timestamp_ms = int(batch.timestamps_ms[row])
     why = {
         "topic": topic,
@@ -90,7 +94,7 @@ def dead_letter(batch: RecordBatch, reject: Reject) -> Output:
         batch.partition,
         batch.keys[row],
         batch.values[row],
-        (*batch.headers[row], *added),
+        (*(() if headers is UNREADABLE else headers), *added),
         timestamp_ms,
     )
 

@@ -8,6 +8,7 @@ import pytest
 from streamae.config import RecordConfig
 from streamae.decode import Decoded, Decoder, Reason
 from streamae.errors import SnapshotError
+from streamae.types import UNREADABLE
 from tests.record_values import (
     CSV_REJECTS,
     JSON_REJECTS,
@@ -74,6 +75,17 @@ def test_float32_rejects():
         (4, Reason.OUT_OF_RANGE),
         (5, Reason.NO_FEATURES),
     ]
+    assert decoded.x.tolist() == [[1, 2, 3]] * 2
+
+
+@pytest.mark.parametrize("features", ["auto", NAMES])
+@pytest.mark.parametrize("format_", ["auto", "json", "csv", "float32"])
+def test_headers_that_cannot_be_read(format_, features):
+    value = {"csv": b"1,2,3", "float32": struct.pack("<3f", 1, 2, 3)}.get(format_, b"[1,2,3]")
+    headers = [UNREADABLE, (), content_type("text/csv"), UNREADABLE]
+    values = [value, value, b"1,2,3" if format_ == "auto" else value, None]
+    decoded = decode(values, headers=headers, format=format_, features=features)
+    assert reasons(decoded) == [(0, Reason.BAD_HEADERS), (3, Reason.BAD_HEADERS)]
     assert decoded.x.tolist() == [[1, 2, 3]] * 2
 
 

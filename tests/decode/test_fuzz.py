@@ -11,6 +11,7 @@ import pytest
 from streamae.config import RecordConfig
 from streamae.decode import Decoder, Reason
 from streamae.decode.readers import undecided
+from streamae.types import UNREADABLE
 from tests.record_values import batch_of, content_type
 
 N_VALUES = 100_000
@@ -107,6 +108,7 @@ BAD: tuple[Callable[[Rng], Drawn], ...] = (
     lambda _: Drawn(b'{"cpu":1}\0'),
     lambda _: Drawn(b'{"cpu":1,"x":"' + b"x" * 70_000 + b'"}'),
     lambda _: Drawn(b"[1,2,3,4,5]", content_type("application/x-unknown")),
+    lambda _: Drawn(b"[1,2,3,4,5]", UNREADABLE),
     lambda _: Drawn(b'1,2,3,4,"5', CSV),
     lambda _: Drawn(b"1,2,3,4,inf", CSV),
     lambda _: Drawn(b"1,2,3,4,five", CSV),

@@ -13,6 +13,8 @@ from kafka import (
 )
 from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
 
+from streamae.config import Config
+
 
 class Cluster:
     """A client of a running broker: makes topics, writes and reads them."""
@@ -35,6 +37,13 @@ class Cluster:
             },
             wait_for_metadata=True,
         )
+
+    def prepare(self, config: Config, partitions: int = 1) -> None:
+        """Make the topics of a configuration."""
+        output = config.output
+        topics = (*config.source.topics, output.alerts, output.dead_letters)
+        self.create(*topics, partitions=partitions)
+        self.create(config.state.topic, partitions=partitions, compact=True)
 
     def write(self, topic: str, values: Sequence[bytes | None], partition: int = 0) -> None:
         """Append records with keys 0, 1, ... and event times 1000, 1001, ..."""

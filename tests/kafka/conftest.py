@@ -35,6 +35,13 @@ def cluster(broker: Broker) -> Iterator[Cluster]:
         yield client
 
 
+@pytest.fixture
+def fragile(tmp_path: Path) -> Iterator[Broker]:
+    """Start a broker for one test, to stop and kill."""
+    with Broker(tmp_path / "kafka") as running:
+        yield running
+
+
 @pytest.fixture(params=get_args(Client))
 def client(request: pytest.FixtureRequest) -> Client:
     """Run the test with every Kafka client."""
@@ -48,9 +55,7 @@ def configured(broker: Broker, cluster: Cluster, client: Client) -> Callable[...
 
     def make(partitions: int = 1, **kafka: Any) -> Config:
         config = named(broker.bootstrap, client=client, **kafka)
-        topics = (config.source.topics[0], config.output.alerts, config.output.dead_letters)
-        cluster.create(*topics, partitions=partitions)
-        cluster.create(config.state.topic, partitions=partitions, compact=True)
+        cluster.prepare(config, partitions)
         return config
 
     return make

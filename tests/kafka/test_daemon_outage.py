@@ -19,12 +19,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.kafka]
 
 
 @pytest.fixture
-def fragile(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path / "kafka") as running:
-        yield running
-
-
-@pytest.fixture
 def stream(fragile: Broker) -> Iterator[Stream]:
     with Cluster(fragile.bootstrap) as cluster:
         written = Stream(cluster, "vectors", N)

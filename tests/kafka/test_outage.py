@@ -2,8 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from kafka import KafkaProducer
@@ -18,18 +17,10 @@ from tests.kafka.configs import named
 from tests.kafka.worker import Member, commit
 
 
-@pytest.fixture
-def fragile(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path / "kafka") as running:
-        yield running
-
-
 def with_topics(broker: Broker) -> Config:
     config = named(broker.bootstrap, transaction_timeout=Duration(4))
     with Cluster(broker.bootstrap) as cluster:
-        output = config.output
-        cluster.create(config.source.topics[0], output.alerts, output.dead_letters)
-        cluster.create(config.state.topic, compact=True)
+        cluster.prepare(config)
     return config
 
 

@@ -79,9 +79,7 @@ def with_topics(secured: Secured, **kafka: Any) -> Config:
             **kafka,
         },
     )
-    output = config.output
-    secured.cluster.create(config.source.topics[0], output.alerts, output.dead_letters)
-    secured.cluster.create(config.state.topic, compact=True)
+    secured.cluster.prepare(config)
     return config
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from operator import methodcaller
 from threading import Thread
 from typing import Any
 
@@ -24,9 +25,22 @@ from streamae.kafka.confluent.faults import (
 from streamae.kafka.faults import translated
 from streamae.kafka.positions import Edges, after_refusal, position
 from streamae.kafka.source import ABORT_SCAN_S, CLOSE_TIMEOUT_MS, without_nulls
-from streamae.types import AssignmentListener, Poll, RecordBatch, TopicPartition
+from streamae.types import (
+    UNREADABLE,
+    AssignmentListener,
+    Headers,
+    Poll,
+    RecordBatch,
+    TopicPartition,
+)
 
 log = logging.getLogger(__name__)
+
+HEADERS = methodcaller("headers")
+"""Not `record.headers()`: for a name that is not UTF-8, confluent-kafka (2.13) returns tuples with
+a hole although an exception is set. Python's interpreter, once it has optimised such a call, no
+longer looks for the exception and crashes on the hole; called from C, it always makes it a
+`SystemError`."""
 
 
 class ConfluentSource:
@@ -251,13 +265,23 @@ def names(partitions: Iterable[KafkaPartition]) -> list[TopicPartition]:
 def columns(partition: TopicPartition, records: Sequence[Any], next_offset: int) -> RecordBatch:
     """Return librdkafka's records as columns."""
     n = len(records)
-    headers: list[Any] = [record.headers() for record in records]
     return RecordBatch(
         partition=partition,
         offsets=np.fromiter([record.offset() for record in records], np.int64, n),
         timestamps_ms=np.fromiter([record.timestamp()[1] for record in records], np.int64, n),
         keys=[record.key() for record in records],
         values=[record.value() for record in records],
-        headers=[without_nulls(one) if one else () for one in headers],
+        headers=[headers_of(record) for record in records],
         next_offset=next_offset,
     )
+
+
+def headers_of(record: Any) -> Headers:
+    """Return the headers, or `UNREADABLE` where a name is not UTF-8."""
+    try:
+        headers = HEADERS(record)
+    except (UnicodeDecodeError, SystemError) as error:
+        if not isinstance(error.__cause__ or error, UnicodeDecodeError):
+            raise
+        return UNREADABLE
+    return without_nulls(headers) if headers else ()
