@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streamae.config import Config, parse_budget
-from streamae.detector import Detector, set_threads
+from streamae.detector.blockwise import BlockwiseDetector
 from streamae.errors import ConfigError
 from streamae.labelled import read, select
 from streamae.types import Bools, Doubles, Floats
@@ -130,23 +130,9 @@ def judge(x: Floats, config: Config, stream: str) -> Verdicts:
     Rows are scored in blocks with the model of the finished blocks; a partial last block is scored
     and not learnt, as in a daemon that waits for the rest of it.
     """
-    n, d = x.shape
-    size = config.detector.block_size
-    set_threads(config.detector.threads)
-    detector = Detector(config.detector, d, stream)
-    verdicts = Verdicts(np.empty(n, np.float32), np.empty(n), np.empty(n, np.bool_))
-    block = np.zeros((size, d), np.float32)
-    for start in range(0, n, size):
-        m = min(size, n - start)
-        rows = slice(start, start + m)
-        block[:m], block[m:] = x[rows], 0
-        scores = detector.score(block, m)
-        verdicts.score[rows] = scores.score[:m]
-        verdicts.p_value[rows] = scores.p_value[:m]
-        verdicts.warm[rows] = detector.warm
-        if m == size:
-            detector.learn(block, scores)
-    return verdicts
+    detector = BlockwiseDetector(config.detector, x.shape[1], stream)
+    scores, warm = detector.score_learn(x)
+    return Verdicts(*scores, warm)
 
 
 def roc_auc(scores: Floats | Doubles, anomalous: Bools) -> float | None:
