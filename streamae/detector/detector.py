@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from streamae.config import DetectorConfig
-from streamae.detector import guard
+from streamae.detector import energies, guard
 from streamae.detector.autoencoder import Autoencoder
 from streamae.detector.calibrator import Calibrator
 from streamae.detector.device import resolve_device
@@ -21,12 +21,6 @@ from streamae.detector.state import State, Stateful, check_alike
 from streamae.detector.trainer import Trainer
 from streamae.detector.whitener import Whitener
 from streamae.types import Doubles, Floats
-
-STUDENT_T = 3.0
-"""Degrees of freedom of the energies: extremes rank by their logarithm (1.5 to 5 do as well)."""
-
-NATS_PER_VOTE = 3.0
-"""The linear energy's vote falls to 1/e when the autoencoder predicts so many nats better."""
 
 RECORDS_PER_FEATURE = 8
 """The covariance of residuals needs several records per feature to be worth inverting."""
@@ -169,19 +163,15 @@ class Detector:
             imputed = self._linear.impute(torch.where(missing, recons, z), missing)
             residual = self._residual.impute(residual.masked_fill_(missing, 0.0), missing)
         bins = self._histograms.bins(z)
-        sums = [self._linear.energy(imputed), self._residual.energy(residual)]
+        sums = [self._linear.energy(imputed), z.square().sum(1), self._residual.energy(residual)]
         surprise = self._histograms.surprise(bins, missing)
-        linear, own, surprises = torch.stack([*sums, surprise]).double().cpu().numpy()
+        *totals, surprises = torch.stack([*sums, surprise]).double().cpu().numpy()
         n_observed = _n_observed(missing, z.shape[1])
-        linear, own = linear / n_observed, own / n_observed
-        energy = self._energy(linear, own)
+        linear, marginal, own = (total / n_observed for total in totals)
+        independence = energies.independence(self._linear.covariance)
+        energy = energies.combined(linear, marginal, own, self._trainer.nats, independence)
         levels = self._persistence.levels(energy)
         return Evidence(z, missing, imputed, residual, linear, own, energy, levels, surprises, bins)
-
-    def _energy(self, linear: Doubles, residual: Doubles) -> Doubles:
-        """Return both energies as one Student t energy; the linear one is outvoted by and by."""
-        vote = math.exp(-self._trainer.nats / NATS_PER_VOTE)
-        return 2.0 * (vote * _student_t(linear) + _student_t(residual)) / (vote + 1.0)
 
     def _start(self, x: Floats) -> Evidence:
         """Learn scale and autoencoder from the first block x and weigh it by these."""
@@ -205,7 +195,3 @@ def _n_observed(missing: Tensor | None, n_features: int) -> Doubles | float:
         return float(n_features)
     count = n_features - missing.sum(1).cpu().numpy()
     return np.where(count > 0, count, np.inf)
-
-
-def _student_t(energy: Doubles) -> Doubles:
-    return STUDENT_T * np.log1p(energy / STUDENT_T)

@@ -23,7 +23,7 @@ class Evidence(NamedTuple):
     residual_energy: Doubles
     """[b], of the residual under its own."""
     energy: Doubles
-    """[b], both on the scale of a Student t log-likelihood."""
+    """[b], both and that of z feature by feature, on the scale of a Student t log-likelihood."""
     levels: Doubles
     """[b], the recent level of `energy`."""
     surprise: Doubles

@@ -8,6 +8,7 @@ from river import datasets
 
 from streamae.config import DetectorConfig
 from streamae.detector import Detector, set_threads
+from streamae.detector.energies import combined, independence
 from streamae.types import Floats
 from tests import checks
 
@@ -174,3 +175,19 @@ def test_state_keeps_its_form_when_every_memory_is_full() -> None:
     fresh.load_state_dict(detector.state_dict())
     x = rng.normal(size=(32, 3)).astype(np.float32)
     np.testing.assert_array_equal(fresh.score(x, 32).score, detector.score(x, 32).score)
+
+
+def test_the_energy_of_z_counts_observed_values_alone() -> None:
+    detector = Detector(DetectorConfig(device="cpu"), 8, "topic/0")
+    checks.feed(detector, normal(10 * 256))
+    x = normal(256, seed=1)
+    x[::3, 2] = np.nan
+    evidence = detector.score(x, 256).evidence
+    assert evidence is not None
+    z = np.where(np.isnan(x), np.nan, evidence.z.double().numpy())
+    energies = (evidence.linear_energy, np.nanmean(z**2, axis=1), evidence.residual_energy)
+    covariance = torch.from_numpy(detector.state_dict()["linear.covariance"])
+    nats = float(detector.state_dict()["trainer.nats"])
+    expected = combined(*energies, nats, independence(covariance))
+    np.testing.assert_allclose(evidence.energy, expected, rtol=1e-6)
+    assert (combined(*energies, nats, 0.0) != evidence.energy).all()

@@ -1,0 +1,50 @@
+"""How the energies of a record become one: each on the scale of Student's t, each with a vote."""
+
+import math
+
+import numpy as np
+from torch import Tensor
+
+from streamae.types import Doubles
+
+STUDENT_T = 3.0
+"""Degrees of freedom of the energies: extremes rank by their logarithm (1.5 to 5 do as well)."""
+
+NATS_PER_VOTE = 3.0
+"""The vote of z falls to 1/e when the autoencoder predicts so many nats better than a line."""
+
+SMALLEST = 1e-300
+
+
+def combined(
+    linear: Doubles, marginal: Doubles, residual: Doubles, nats: float, independence: float
+) -> Doubles:
+    """Return 2 (v t(linear) + v k t(marginal) + t(residual)) / (v + v k + 1) of energies [b].
+
+    t(S) = 3 log(1 + S / 3). `linear` and `marginal` judge z itself, so v = exp(-nats / 3) outvotes
+    both as the autoencoder proves itself. Whitening gives each principal direction the same say,
+    so noise in the many narrow ones hides what happens in the wide ones; the marginal energy sees
+    it, and counts for the share k = `independence` of the features that it is an average over.
+    """
+    vote = math.exp(-nats / NATS_PER_VOTE)
+    votes = np.array([vote, vote * independence, 1.0])
+    energies = np.stack([student_t(linear), student_t(marginal), student_t(residual)])
+    summed: Doubles = (votes[:, None] * energies).sum(0)
+    return summed * (2.0 / float(votes.sum()))
+
+
+def student_t(energy: Doubles) -> Doubles:
+    """Return 3 log(1 + energy / 3): minus twice a Student t's log-density, but for constants."""
+    scaled: Doubles = STUDENT_T * np.log1p(energy / STUDENT_T)
+    return scaled
+
+
+def independence(covariance: Tensor) -> float:
+    """Return tr(C)^2 / (d tr(C^2)) of a covariance C[d, d].
+
+    1 for equal variances without correlation, 1/d when all features are one, 0 when none varies.
+    The sum of d correlated squares varies like one of d times so many independent squares
+    (Satterthwaite, 1946); in physics, the participation ratio of the eigenvalues.
+    """
+    trace = float(covariance.diagonal().sum())
+    return trace**2 / max(len(covariance) * float(covariance.square().sum()), SMALLEST)
