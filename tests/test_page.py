@@ -96,6 +96,10 @@ def test_before_anything_is_assigned(daemon: Daemon, page: Page, complaints: lis
     expect(text(page, "none")).to_be_visible()
     expect(text(page, "unassigned")).to_be_visible()
     expect(text(page, "observed")).to_have_text("\N{EN DASH}")
+    expect(text(page, "target")).to_have_text("judged after the warm-up")
+    expect(text(page, "unscored")).to_be_visible()
+    expect(text(page, "chart")).to_be_hidden()
+    expect(text(page, "keys")).to_be_hidden()
     assert complaints == []
 
 
@@ -107,6 +111,8 @@ def test_warm_up_then_watching(daemon: Daemon, page: Page, complaints: list[str]
     expect(text(page, "state")).to_have_text("Learning what is normal")
     expect(text(page, "warmup")).to_have_text("62 %")
     expect(text(page, "records")).to_have_text("3 records read")
+    expect(text(page, "unscored")).to_be_hidden()
+    expect(text(page, "chart")).to_be_visible()
     assert page.locator("#chart path.threshold").get_attribute("d") == ""
     daemon.metrics.warmup(A, 1.0)
     expect(text(page, "state")).to_have_text("Watching")
