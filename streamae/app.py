@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import os
 import platform
 import threading
 import time
@@ -23,6 +24,7 @@ from streamae.local import DirectoryStore, FileSink, FileSource, HostSource
 from streamae.log import Logger
 from streamae.metrics import Metrics, Status
 from streamae.observer import Observer
+from streamae.systemd import Notifier
 from streamae.types import Sink, Source
 from streamae.watchdog import Watchdog
 from streamae.worker import Worker
@@ -46,7 +48,8 @@ class App:
         metrics.build(__version__, torch, self.device, config_hash(config))
         self._status = Status(metrics)
         self._watchdog = Watchdog(config.watchdog_timeout)
-        self._observer = Observer(metrics, self._status, self._watchdog, time.time)
+        self._notifier = Notifier(os.environ)
+        self._observer = Observer(metrics, self._status, self._watchdog, time.time, self._turned)
         self._stopped = threading.Event()
         self._worker: Worker | None = None
         self.server = http.Server(config.http, self.registry, self._views())
@@ -77,6 +80,7 @@ class App:
     def stop(self) -> None:
         """Finish the records in hand, commit, and let `run` return."""
         self._stopped.set()
+        self._notifier.stopping()
 
     def status(self) -> dict[str, Any]:
         """Return what /status shows."""
@@ -110,6 +114,9 @@ class App:
             version=self.version(),
             config=redact(self.config),
         )
+
+    def _turned(self) -> None:
+        self._notifier.turn(self._unready, self._status.line)
 
     def _unready(self) -> list[str]:
         if self._worker is None:

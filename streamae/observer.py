@@ -21,13 +21,19 @@ class Observer:
     """Passes on what happened; takes no decision and changes nothing the worker does."""
 
     def __init__(
-        self, metrics: Metrics, status: Status, watchdog: Watchdog, now: Callable[[], float]
+        self,
+        metrics: Metrics,
+        status: Status,
+        watchdog: Watchdog,
+        now: Callable[[], float],
+        turned: Callable[[], None] = lambda: None,
     ) -> None:
-        """`now` is Unix time in seconds."""
+        """`now` is Unix time in seconds; `turned` is called once per turn of the loop."""
         self.metrics = metrics
         self.status = status
         self._watchdog = watchdog
         self._now = now
+        self._turned = turned
 
     @contextmanager
     def broker_call(self, stage: Stage) -> Iterator[None]:
@@ -42,6 +48,7 @@ class Observer:
         self._watchdog.waiting(waiting)
         if poll.batches or not waiting:
             self._watchdog.progress()
+        self._turned()
 
     def processed(self, batch: RecordBatch, done: Processed, pipeline: Pipeline) -> None:
         """Take note of a batch whose outputs will be written."""

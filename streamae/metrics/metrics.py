@@ -207,7 +207,7 @@ class Metrics:
         return sorted(self._rates.copy())
 
     def total(self, metric: Metric, partition: TopicPartition | None = None) -> float:
-        """Return a counter, summed over the labels that are not given."""
+        """Return a counter or gauge, summed over the labels that are not given."""
         return self._series.total(metric, _labels(partition) if partition else ())
 
     def value(self, metric: Metric, partition: TopicPartition) -> float | None:

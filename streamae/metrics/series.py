@@ -103,7 +103,7 @@ class Series(Collector):
         return self._values[metric].get(labels)
 
     def total(self, metric: Metric, labels: Labels = ()) -> float:
-        """Return the sum of all series of a counter whose first labels are `labels`."""
+        """Return the sum of all series of a counter or gauge whose first labels are `labels`."""
         with self._lock:
             series = self._values[metric].items()
             return sum(value for key, value in series if key[: len(labels)] == labels)

@@ -90,6 +90,17 @@ class Status:
             "recent_alerts": alerts,
         }
 
+    def line(self) -> str:
+        """Return the most important numbers in one line; cheap enough for the loop."""
+        metrics = self._metrics
+        warm = [metrics.value(Metric.WARMUP_PROGRESS_RATIO, one) for one in metrics.partitions]
+        return (
+            f"{metrics.total(Metric.RECORDS_CONSUMED):,.0f} records read,"
+            f" {metrics.total(Metric.CONSUMER_LAG_RECORDS):,.0f} waiting,"
+            f" {metrics.total(Metric.ALERTS):,.0f} alerts,"
+            f" warm-up {min((w or 0.0 for w in warm), default=0.0):.0%}"
+        )
+
     def _partition(self, partition: TopicPartition, n_points: int) -> dict[str, Any]:
         def total(metric: Metric) -> int:
             return int(self._metrics.total(metric, partition))
