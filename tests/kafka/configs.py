@@ -12,7 +12,7 @@ NUMBERS = itertools.count()
 
 def named(bootstrap: str, **kafka: Any) -> Config:
     """Return a configuration whose names no other test has."""
-    name = f"t{next(NUMBERS)}"
+    name = f"t{next(NUMBERS):04}"  # None begins with another: ACLs of a test are for prefixes.
     return Config(
         name=name,
         source=SourceConfig(kind="kafka", topics=(f"{name}.in",)),

@@ -14,12 +14,14 @@ from streamae.types import Commit, TopicPartition
 from tests.kafka.broker import Broker
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.configs import named
+from tests.kafka.conftest import Client
 from tests.kafka.worker import Member, commit
 
 
-def with_topics(broker: Broker) -> Config:
-    config = named(broker.bootstrap, transaction_timeout=Duration(4))
-    with Cluster(broker.bootstrap) as cluster:
+@pytest.fixture
+def config(fragile: Broker, client: Client) -> Config:
+    config = named(fragile.bootstrap, client=client, transaction_timeout=Duration(4))
+    with Cluster(fragile.bootstrap) as cluster:
         cluster.prepare(config)
     return config
 
@@ -37,9 +39,8 @@ def committed_at_last(member: Member, work: Commit) -> None:
 @pytest.mark.parametrize("outage_s", [0.0, 6.0], ids=["short", "longer than a transaction"])
 @pytest.mark.parametrize("end", [Broker.stop, Broker.kill], ids=["stopped", "killed"])
 def test_broker_goes_away_in_a_commit(
-    fragile: Broker, end: Callable[[Broker], None], outage_s: float
+    fragile: Broker, config: Config, end: Callable[[Broker], None], outage_s: float
 ) -> None:
-    config = with_topics(fragile)
     one = TopicPartition(config.source.topics[0], 0)
     with Cluster(fragile.bootstrap) as cluster, Member(config) as member:
         cluster.write(one.topic, [b"a", b"b"])
@@ -59,8 +60,7 @@ def test_broker_goes_away_in_a_commit(
 
 
 @pytest.mark.slow
-def test_hung_broker_is_waited_for(fragile: Broker) -> None:
-    config = with_topics(fragile)
+def test_hung_broker_is_waited_for(fragile: Broker, config: Config) -> None:
     one = TopicPartition(config.source.topics[0], 0)
     with Member(config) as member:
         member.poll_until(lambda m: bool(m.owned))

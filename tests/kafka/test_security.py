@@ -1,7 +1,7 @@
 """TLS, SCRAM and ACLs: right credentials work, wrong ones say what is wrong, soon."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,13 @@ from tests.kafka.broker import Broker, Tls
 from tests.kafka.certificates import issue
 from tests.kafka.cluster import Cluster
 from tests.kafka.configs import named
+from tests.kafka.conftest import Client
 from tests.kafka.worker import Member, commit
+
+Configured = Callable[..., Config]
+
+FIRST_TO_CONNECT = pytest.mark.parametrize("client", ["kafka-python"])
+"""Whichever client is configured, topics are checked with this one before."""
 
 PASSWORD = "correct horse"  # noqa: S105  The only use of it is here.
 
@@ -66,27 +72,33 @@ def allow_all(cluster: Cluster, config: Config, *, but: ResourceType | None = No
             allow(cluster, kind, config.name, *operations)
 
 
-def with_topics(secured: Secured, **kafka: Any) -> Config:
-    config = named(
-        secured.broker.secure_bootstrap,
-        **{
+@pytest.fixture
+def configured(secured: Secured, client: Client) -> Configured:
+    """Return a maker of configurations with alice's credentials and topics of their own."""
+
+    def make(**kafka: Any) -> Config:
+        right = {
+            "client": client,
             "security_protocol": "SASL_SSL",
             "sasl_mechanism": "SCRAM-SHA-512",
             "sasl_username": "alice",
             "sasl_password": Secret(PASSWORD),
             "ssl_cafile": str(secured.tls.authority),
             "connect_timeout": Duration(10),
-            **kafka,
-        },
-    )
-    secured.cluster.prepare(config)
-    return config
+        }
+        config = named(secured.broker.secure_bootstrap, **{**right, **kafka})
+        secured.cluster.prepare(config)
+        return config
+
+    return make
 
 
-def test_right_credentials_are_let_in(secured: Secured, tmp_path: Path) -> None:
+def test_right_credentials_are_let_in(
+    secured: Secured, configured: Configured, tmp_path: Path
+) -> None:
     password_file = tmp_path / "password"
     password_file.write_text(PASSWORD + "\n")
-    config = with_topics(secured, sasl_password=None, sasl_password_file=str(password_file))
+    config = configured(sasl_password=None, sasl_password_file=str(password_file))
     allow_all(secured.cluster, config)
     one = TopicPartition(config.source.topics[0], 0)
     secured.cluster.write(one.topic, [b"a"])
@@ -96,6 +108,7 @@ def test_right_credentials_are_let_in(secured: Secured, tmp_path: Path) -> None:
     assert secured.cluster.values(config.output.alerts) == [b"x"]
 
 
+@FIRST_TO_CONNECT
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -107,9 +120,12 @@ def test_right_credentials_are_let_in(secured: Secured, tmp_path: Path) -> None:
     ids=["password", "user", "mechanism", "system authorities"],
 )
 def test_wrong_credentials_are_named(
-    secured: Secured, wrong: dict[str, Any], caplog: pytest.LogCaptureFixture
+    secured: Secured,
+    configured: Configured,
+    wrong: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    config = with_topics(secured, **wrong)
+    config = configured(**wrong)
     with (
         caplog.at_level(logging.DEBUG),
         pytest.raises(AuthenticationError, match="authentication failed at 127") as raised,
@@ -119,22 +135,27 @@ def test_wrong_credentials_are_named(
     assert "wrong horse" not in caplog.text
 
 
-def test_untrusted_certificate(secured: Secured, tmp_path: Path) -> None:
+@FIRST_TO_CONNECT
+def test_untrusted_certificate(secured: Secured, configured: Configured, tmp_path: Path) -> None:
     other = issue(tmp_path)
     with pytest.raises(AuthenticationError, match="certificate verify failed"):
-        connect(with_topics(secured, ssl_cafile=str(other.authority)))
+        connect(configured(ssl_cafile=str(other.authority)))
 
 
-def test_a_listener_of_another_protocol_is_not_reached(secured: Secured) -> None:
+@FIRST_TO_CONNECT
+def test_a_listener_of_another_protocol_is_not_reached(
+    secured: Secured, configured: Configured
+) -> None:
     servers = (secured.broker.secure_bootstrap,)
     plain = KafkaConfig(bootstrap_servers=servers, connect_timeout=Duration(1))
-    config = msgspec.structs.replace(with_topics(secured), kafka=plain)
+    config = msgspec.structs.replace(configured(), kafka=plain)
     with pytest.raises(UnreachableError, match="127"):
         connect(config)
 
 
-def test_missing_topic_acl(secured: Secured) -> None:
-    config = with_topics(secured)
+@FIRST_TO_CONNECT
+def test_missing_topic_acl(secured: Secured, configured: Configured) -> None:
+    config = configured()
     with pytest.raises(AuthenticationError, match=config.source.topics[0]):
         connect(config)
     allow(secured.cluster, ResourceType.TOPIC, config.name, ACLOperation.READ)
@@ -142,15 +163,15 @@ def test_missing_topic_acl(secured: Secured) -> None:
         connect(config)
 
 
-def test_missing_group_acl(secured: Secured) -> None:
-    config = with_topics(secured)
+def test_missing_group_acl(secured: Secured, configured: Configured) -> None:
+    config = configured()
     allow_all(secured.cluster, config, but=ResourceType.GROUP)
     with Member(config) as member, pytest.raises(AuthenticationError, match=config.name):
         member.poll_until(lambda m: bool(m.owned))
 
 
-def test_missing_transactional_id_acl(secured: Secured) -> None:
-    config = with_topics(secured)
+def test_missing_transactional_id_acl(secured: Secured, configured: Configured) -> None:
+    config = configured()
     allow_all(secured.cluster, config, but=ResourceType.TRANSACTIONAL_ID)
     with pytest.raises(AuthenticationError, match="transactional id"):
         connect(config)
