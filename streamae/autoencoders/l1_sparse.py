@@ -1,0 +1,31 @@
+"""The L1-sparse autoencoder: rectified codes that cost what they add up to."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from streamae.autoencoders.base import Batch, squared_error
+from streamae.autoencoders.shallow import ShallowAutoencoder
+
+
+@dataclass(eq=False, kw_only=True)
+class L1SparseAutoencoder(ShallowAutoencoder):
+    """An overcomplete code with exact zeros.
+
+        cost = squared error + alpha / n sum of |codes| + lambda / 2 (|W|^2 + |V|^2)
+
+    The weight decay keeps the penalty from being evaded by small codes and a large decoder. Ranzato
+    et al., Sparse feature learning for deep belief networks, 2007; Glorot, Bordes and Bengio, Deep
+    sparse rectifier neural networks, 2011.
+    """
+
+    weight_decay: float = 1e-4
+    activation: str = "relu"
+    l1_weight: float = 1e-2
+    """alpha."""
+
+    def _loss(self, batch: Batch, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+        codes = self._encode(batch)
+        penalty = codes.abs().sum() / len(codes)
+        return squared_error(batch, self._decode(codes)) + self.l1_weight * penalty

@@ -1,0 +1,41 @@
+"""Finds the stored records whose codes are nearest to that of a record."""
+
+import numpy as np
+import numpy.typing as npt
+
+from streamae.autoencoders.base import Autoencoder
+from streamae.types import Floats, Longs
+
+
+class NearestCodes:
+    """Records remembered by their codes, as one fitted model has them.
+
+    What a model has learnt to tell apart is far apart in its code, whatever the records' features
+    say. Krizhevsky and Hinton, Using very deep autoencoders for content-based image retrieval,
+    2011.
+    """
+
+    def __init__(self, model: Autoencoder) -> None:
+        self._model = model
+        self._codes: Floats = np.empty((0, model.n_latents), np.float32)
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def add(self, x: npt.ArrayLike) -> None:
+        """Store the codes of x[n, d]; a record's place is how many were stored before it."""
+        self._codes = np.concatenate([self._codes, self._model.transform(x)])
+
+    def nearest(self, x: npt.ArrayLike, k: int = 1) -> tuple[Longs, Floats]:
+        """Return the places of the k nearest stored records, and their distances, [n, k] each.
+
+        Distances are Euclidean, between codes; of equals the earlier comes first. Raise ValueError
+        when fewer than k are stored.
+        """
+        if not 1 <= k <= len(self):
+            raise ValueError(f"k must lie between 1 and the {len(self)} stored records, not {k}")
+        codes, stored = self._model.transform(x).astype(np.float64), self._codes.astype(np.float64)
+        squares = (codes**2).sum(1)[:, None] - 2.0 * codes @ stored.T + (stored**2).sum(1)
+        places = np.argsort(squares, axis=1, kind="stable")[:, :k]
+        nearest = np.take_along_axis(squares, places, axis=1)
+        return places, np.sqrt(np.maximum(nearest, 0.0)).astype(np.float32)

@@ -1,0 +1,132 @@
+"""Denoising autoencoders on top of each other, and a softmax layer on top of them."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from streamae.autoencoders.base import Autoencoder, Batch, linear, squared_error, to_array
+from streamae.autoencoders.shallow import ACTIVATIONS
+from streamae.detector.corruption import corrupt
+from streamae.types import Floats, Longs
+
+
+@dataclass(eq=False, kw_only=True)
+class StackedDenoisingAutoencoder(Autoencoder):
+    """Each layer learns to denoise the codes of the one below, then all learn the classes.
+
+        codes_l = activation(codes_(l-1) W_l + b_l),  codes_0 = x
+        recons_l = activation(corrupted codes_(l-1) W_l + b_l) V_l + c_l
+        cost = sum over layers of 1 / (2 n) sum of (codes_(l-1) - recons_l)^2
+
+    No gradient passes from one layer's cost to the layer below. `fit` trains the layers one after
+    the other, `partial_fit` all of them by a step each; `fine_tune` then descends the cross-entropy
+    of softmax(codes_L W + b) through all layers. Vincent, Larochelle, Lajoie, Bengio and Manzagol,
+    Stacked denoising autoencoders, 2010.
+    """
+
+    n_latents: int = 200
+    """Units of every layer."""
+    activation: str = "tanh"
+    """Of every layer; masking writes 0, the middle of a tanh code but an end of a sigmoid one."""
+    corruption: tuple[float, ...] = (0.1, 0.2, 0.3)
+    """Share of the values set to 0 in each layer; their number is that of the layers."""
+    n_classes: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(
+                f"no activation {self.activation!r}; there are {', '.join(ACTIVATIONS)}"
+            )
+        if not self.corruption:
+            raise ValueError("corruption has a share for each layer, and there must be one")
+
+    def partial_fit(self, x: npt.ArrayLike) -> Self:
+        """Take one gradient step on every layer with the mini-batch x[n, d]."""
+        self._first(x)
+        for layer in range(len(self.corruption)):
+            self._learn_layer(layer, x)
+        return self
+
+    def fit(self, x: npt.ArrayLike, n_epochs: int = 10, batch_size: int = 256) -> Self:
+        """Pass n_epochs times over x[n, d] for the first layer, then for the next, and so on."""
+        records = np.asarray(x, dtype=np.float32)
+        self._first(records)
+        for layer in range(len(self.corruption)):
+            for _ in range(n_epochs):
+                for rows in self._shuffled(len(records), batch_size):
+                    self._learn_layer(layer, records[rows])
+        return self
+
+    def fine_tune(
+        self, x: npt.ArrayLike, y: npt.ArrayLike, n_epochs: int = 10, batch_size: int = 256
+    ) -> Self:
+        """Learn the classes y[n], from 0 to n_classes - 1, of x[n, d]; the decoders stay behind."""
+        records, labels = np.asarray(x, dtype=np.float32), np.asarray(y, dtype=np.int64)
+        if labels.shape != records.shape[:1]:
+            raise ValueError(f"{list(labels.shape)} classes for {len(records)} records")
+        if not ((labels >= 0) & (labels < self.n_classes)).all():
+            raise ValueError(f"a class is not in 0 to {self.n_classes - 1}")
+        self._first(records)
+        for _ in range(n_epochs):
+            for rows in self._shuffled(len(records), batch_size):
+                logits = self._linear("up.head", self._encode(self._batch(records[rows])))
+                target = torch.tensor(labels[rows], device=self._device)
+                cost = torch.nn.functional.cross_entropy(logits, target)
+                self._descend(cost + self._decay("up."), "up.")
+        return self
+
+    @torch.no_grad()
+    def predict_proba(self, x: npt.ArrayLike) -> Floats:
+        """Return the probabilities [n, n_classes] of the classes of x[n, d]."""
+        return to_array(self._linear("up.head", self._encode(self._batch(x))).softmax(1))
+
+    def predict(self, x: npt.ArrayLike) -> Longs:
+        """Return the likeliest class of each record, [n]."""
+        return np.asarray(self.predict_proba(x).argmax(1))
+
+    def _initial(self, n_features: int, generator: torch.Generator) -> dict[str, Tensor]:
+        parameters: dict[str, Tensor] = {}
+        n_inputs = n_features
+        for layer in range(len(self.corruption)):
+            parameters |= linear(f"up.{layer}", n_inputs, self.n_latents, generator)
+            parameters |= linear(f"down.{layer}", self.n_latents, n_inputs, generator)
+            n_inputs = self.n_latents
+        return parameters | linear("up.head", n_inputs, self.n_classes, generator)
+
+    def _up(self, layer: int, codes: Tensor) -> Tensor:
+        return ACTIVATIONS[self.activation](self._linear(f"up.{layer}", codes))
+
+    def _encode(self, batch: Batch, n_layers: int | None = None) -> Tensor:
+        """Return the codes of the topmost layer, or of the first n_layers."""
+        codes = batch.x
+        for layer in range(len(self.corruption) if n_layers is None else n_layers):
+            codes = self._up(layer, codes)
+        return codes
+
+    def _decode(self, codes: Tensor) -> Tensor:
+        for layer in reversed(range(len(self.corruption))):
+            codes = self._linear(f"down.{layer}", codes)
+        return codes
+
+    def _loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        layers = range(len(self.corruption))
+        return torch.stack([self._layer_loss(layer, batch, generator) for layer in layers]).sum()
+
+    def _learn_layer(self, layer: int, x: npt.ArrayLike) -> None:
+        generator = self._generator("batch", self._n_batches)
+        cost = self._layer_loss(layer, self._batch(x), generator)
+        prefixes = (f"up.{layer}.", f"down.{layer}.")
+        self._descend(cost + self._decay(*prefixes), *prefixes)
+
+    def _layer_loss(self, layer: int, batch: Batch, generator: torch.Generator) -> Tensor:
+        codes = self._encode(batch, layer).detach()
+        corrupted = corrupt(codes, 0.0, self.corruption[layer], generator)
+        if layer > 0:
+            batch = Batch(codes, codes, torch.ones_like(codes))
+        recons = self._linear(f"down.{layer}", self._up(layer, corrupted * batch.observed))
+        return squared_error(batch, recons)
