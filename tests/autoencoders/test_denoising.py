@@ -62,7 +62,7 @@ def test_the_chain_moves_among_the_records() -> None:
 
 
 def test_cost_falls_and_it_beats_a_plain_autoencoder_on_small_digits() -> None:
-    check(digits.small(), batch_size=64)
+    check(digits.small(), batch_size=64, learning_rate=1e-3)
 
 
 @pytest.mark.slow
@@ -70,18 +70,19 @@ def test_cost_falls_and_it_beats_a_plain_autoencoder_on_mnist() -> None:
     mnist = digits.mnist(10_000)
     if mnist is None:
         pytest.skip("MNIST is not in STREAMAE_DATA, nor in data beside the repository")
-    check(mnist, batch_size=100)
+    check(mnist, batch_size=100, learning_rate=3e-4)
 
 
-def check(images: digits.Digits, batch_size: int) -> None:
+def check(images: digits.Digits, batch_size: int, learning_rate: float) -> None:
     """Require a falling cost over 20 epochs and the better repair of 30 % masked pixels."""
-    denoising = DenoisingAutoencoder(n_latents=200, masking=0.3)
+    settings = {"n_latents": 200, "learning_rate": learning_rate, "activation": "softplus"}
+    denoising = DenoisingAutoencoder(masking=0.3, **settings)
     costs = []
     for _ in range(20):
         denoising.fit(images.x, n_epochs=1, batch_size=batch_size)
         costs.append(denoising.total_cost(images.x))
     assert (np.diff(costs) < 0).all(), costs
-    plain = ShallowAutoencoder(n_latents=200, activation="softplus").fit(images.x, 20, batch_size)
+    plain = ShallowAutoencoder(**settings).fit(images.x, 20, batch_size)
     broken = denoising.corrupted(images.x_test)
     repaired, copied = (
         np.square(model.reconstruct(broken) - images.x_test).mean() for model in (denoising, plain)
