@@ -1,4 +1,6 @@
-"""Turns scores into p-values: a decayed histogram with an exponential tail."""
+"""Turns scores into p-values: a decayed histogram with a tail fitted beyond it."""
+
+import math
 
 import numpy as np
 
@@ -21,9 +23,15 @@ SMALLEST_P = 1e-300
 class Calibrator(Stateful):
     """Upper-tail p-values under the scores of about the last `memory` records.
 
-    p(s) is the share of scores at or above s down to p = 0.02, where s = u; from there
-    p(s) = 0.02 exp(-(s - u) / excess), with the mean excess over u: the generalised Pareto tail of
-    shape 0 (Pickands, 1975). p never increases with s, and `threshold` inverts it.
+    p(s) is the share of scores at or above s down to p = 0.02, where s = u. From there, with k
+    scores beyond u and their mean excess over it,
+
+        p(s) = 0.02 (1 + (s - u) / (k excess))^-k,
+
+    a generalised Pareto tail (Pickands, 1975) of shape 1/k: what is to be expected of the next
+    score when excesses are exponential and their scale is known from k of them alone (prior 1 /
+    scale). Taking the mean excess for the scale, k = infinity, flags too much while k is small.
+    p never increases with s, and `threshold` inverts it.
     """
 
     learnt = ("counts", "count")
@@ -49,6 +57,7 @@ class Calibrator(Stateful):
         survival = self._survival[rest:]
         area = (TAIL + survival[0]) * (self._edges[rest] - self._tail_start)
         area = 0.5 * float(area + (survival[1:] + survival[:-1]) @ self._widths[rest:])
+        self._n_beyond = max(TAIL * float(above[0]), 1.0)
         # The width of a bin is the resolution: equal scores would else give an excess of zero.
         self._excess = max(area / TAIL, STEP * (1.0 + self._tail_start))
 
@@ -60,7 +69,8 @@ class Calibrator(Stateful):
         score = score.astype(np.float64)
         body = np.interp(score, self._edges, self._survival)
         # Each factor is constant where the other one falls.
-        tail = np.exp(np.minimum(self._tail_start - score, 0.0) / self._excess)
+        excess = np.maximum(score - self._tail_start, 0.0) / (self._n_beyond * self._excess)
+        tail = np.exp(-self._n_beyond * np.log1p(excess))
         p: Doubles = np.maximum(np.maximum(body, TAIL) * tail, SMALLEST_P)
         return p
 
@@ -69,7 +79,8 @@ class Calibrator(Stateful):
         if not self.calibrated or alpha < SMALLEST_P:
             return float("inf")
         if alpha < TAIL:
-            return self._tail_start + self._excess * float(np.log(TAIL / alpha))
+            excess = self._n_beyond * math.expm1(math.log(TAIL / alpha) / self._n_beyond)
+            return self._tail_start + self._excess * excess
         return float(np.interp(-alpha, -self._survival, self._edges))
 
     def update(self, score: Floats | Doubles) -> None:

@@ -27,6 +27,15 @@ def test_p_values_of_the_same_distribution_are_uniform() -> None:
         assert (p <= alpha).mean() == pytest.approx(alpha, rel=tolerance)
 
 
+@pytest.mark.parametrize(("n", "repetitions"), [(1024, 400), (4096, 200), (20_480, 40)])
+def test_one_in_a_thousand_however_few_scores_were_seen(n: int, repetitions: int) -> None:
+    rng = np.random.default_rng(n)
+    thresholds = np.array(
+        [calibrated(3.0 + rng.exponential(size=n)).threshold(1e-3) for _ in range(repetitions)]
+    )
+    assert np.exp(3.0 - thresholds).mean() == pytest.approx(1e-3, rel=0.2)
+
+
 def test_p_value_never_rises_with_the_score() -> None:
     score = np.linspace(0.0, 600.0, 400_001)
     p = calibrated(gamma(5000)).p_value(score)
