@@ -17,9 +17,9 @@ from streamae.records import (
     ANOMALY,
     RECOVERED,
     Alert,
-    Attribution,
     Model,
     Position,
+    Reasons,
     Recovered,
     Severity,
     iso_time,
@@ -63,8 +63,7 @@ class Flagged(NamedTuple):
     block: int
 
 
-Explain = Callable[[Flagged], tuple[list[Attribution], list[str]]]
-"""Returns the attribution, most important first, and the names of missing features."""
+Explain = Callable[[Flagged], Reasons]
 
 
 class Alerter:
@@ -129,7 +128,7 @@ class Alerter:
             yield self._recovered(key, self._open.pop(key))
 
     def _alert(self, record: Flagged, explain: Explain) -> tuple[Alert, Output]:
-        attribution, missing = explain(record)
+        reasons = explain(record)
         alert_id = self._id(ANOMALY, record.offset)
         alert = Alert(
             alert_id=alert_id,
@@ -143,8 +142,9 @@ class Alerter:
             budget=significant(record.budget),
             severity=self.severity(record.p_value, record.budget),
             episode_id=alert_id,
-            attribution=attribution[: self._config.top_features],
-            missing=missing,
+            attribution=reasons.attribution,
+            missing=reasons.missing,
+            counterfactual=reasons.counterfactual,
             model=Model(__version__, record.ordinal, record.block),
         )
         passed_on = [header for header in record.headers if header[0] in PASSED_ON]

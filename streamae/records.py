@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,25 @@ class Attribution(msgspec.Struct, frozen=True):
     expected: float
     share: float
     """Part of the deviation, 0 to 1; all features of the record add up to 1."""
+
+
+class Counterfactual(msgspec.Struct, frozen=True):
+    """The fewest features without which the record would have been below the threshold."""
+
+    features: list[str]
+    """The first ones of `attribution`."""
+    score: float
+    """The record's score without them, as if they had been missing."""
+
+
+class Reasons(NamedTuple):
+    """Why a record is anomalous."""
+
+    attribution: list[Attribution]
+    """Most important first."""
+    missing: list[str]
+    """Names of the features that were not observed."""
+    counterfactual: Counterfactual | None
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -60,6 +79,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=ANO
     start_of_episode: bool = True
     attribution: list[Attribution]
     missing: list[str]
+    counterfactual: Counterfactual | None = None
+    """None when the features in `attribution` alone do not explain the alert."""
     model: Model
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from streamae.records import Alert, Attribution, Model, Position, Recovered
+from streamae.records import Alert, Attribution, Counterfactual, Model, Position, Recovered
 
 
 def alert(offset: int, feature: str = "pressure", **changes: Any) -> Alert:
@@ -23,6 +23,7 @@ def alert(offset: int, feature: str = "pressure", **changes: Any) -> Alert:
             Attribution("flow", 4e-5, 0, 0.003),
         ],
         "missing": ["valve"],
+        "counterfactual": Counterfactual([feature], 8.02),
         "model": Model("0.1.0", offset, 1),
     }
     return Alert(**fields | changes)

@@ -4,7 +4,7 @@ import msgspec
 
 from streamae.alerting import Alerter, Flagged
 from streamae.config import AlertingConfig
-from streamae.records import Alert, Attribution, Recovered
+from streamae.records import Alert, Attribution, Counterfactual, Reasons, Recovered
 from streamae.types import TopicPartition
 
 PARTITION = TopicPartition("in", 3)
@@ -28,8 +28,9 @@ def flagged(
     )
 
 
-def explain(record: Flagged) -> tuple[list[Attribution], list[str]]:
-    return [Attribution(f"f{at}", 1.0, 0.0, 0.25) for at in range(4)], ["gone"]
+def explain(record: Flagged) -> Reasons:
+    attribution = [Attribution(f"f{at}", 1.0, 0.0, 0.5) for at in range(2)]
+    return Reasons(attribution, ["gone"], Counterfactual(["f0"], 0.5))
 
 
 def alerter(**keys: int) -> Alerter:
@@ -101,7 +102,7 @@ def test_state_survives_json_and_is_not_shared() -> None:
 
 def test_alert_is_a_cloud_event_and_carries_the_trace() -> None:
     trace = [("traceparent", b"00-1"), ("other", b"x")]
-    ((alert, output),) = alerter(top_features=2).process([flagged(1, headers=trace)], 1, explain)
+    ((alert, output),) = alerter().process([flagged(1, headers=trace)], 1, explain)
     headers = dict(output.headers)
     assert headers["ce_specversion"] == b"1.0"
     assert headers["ce_id"].decode() == alert.alert_id
@@ -114,6 +115,7 @@ def test_alert_is_a_cloud_event_and_carries_the_trace() -> None:
     body = msgspec.json.decode(output.value or b"")
     assert [part["feature"] for part in body["attribution"]] == ["f0", "f1"]
     assert body["missing"] == ["gone"]
+    assert body["counterfactual"] == {"features": ["f0"], "score": 0.5}
     assert (output.key, output.timestamp_ms, output.source) == (b"a", 1_700_000_000_001, PARTITION)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from streamae.config import Config
-from streamae.demo.report import STYLES, counted, deviations, ending, headline
+from streamae.demo.report import STYLES, counted, reasons, ending, headline
 from streamae.demo.session import ALERTS, SCORES, Session
 from streamae.records import Alert
 from streamae.terminal import Terminal
@@ -53,7 +53,7 @@ def tell(session: Session, terminal: Terminal) -> None:
             continue
         severity = terminal.styled(alert.severity, STYLES[alert.severity])
         terminal.line(f"{headline(alert)} · {severity}")
-        for phrase in deviations(alert.attribution):
+        for phrase in reasons(alert):
             terminal.line(f"  {phrase}")
 
 

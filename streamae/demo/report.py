@@ -47,6 +47,14 @@ def deviations(attribution: Sequence[Attribution]) -> list[str]:
     return phrases
 
 
+def reasons(alert: Alert) -> list[str]:
+    """Return what deviates, and what would have made the difference."""
+    phrases = deviations(alert.attribution)
+    if alert.counterfactual is not None:
+        phrases.append(f"not flagged without {' and '.join(alert.counterfactual.features)}")
+    return phrases
+
+
 def ending(recovered: Recovered) -> str:
     """Return how long an episode was."""
     return (

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from river import datasets
 
-from streamae.demo.report import STYLES, Outcome, compare, counted, deviations, headline
+from streamae.demo.report import STYLES, Outcome, compare, counted, reasons, headline
 from streamae.demo.session import ALERTS, DEAD_LETTERS, LOG, SCORES, STATE, Session
 from streamae.demo.session import SETTINGS as SETTINGS_FILE
 from streamae.evaluate import UNJUDGED_ROWS
@@ -92,7 +92,7 @@ def tell(terminal: Terminal, alerts: list[Alert], anomalous: Bools) -> None:
         severity = terminal.styled(alert.severity, STYLES[alert.severity])
         truth = "an anomaly" if anomalous[alert.source.offset] else "clean"
         terminal.line(f"  {headline(alert)} · {severity} · labelled {truth}")
-        for phrase in deviations(alert.attribution):
+        for phrase in reasons(alert):
             terminal.line(f"      {phrase}")
 
 

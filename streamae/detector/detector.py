@@ -122,6 +122,20 @@ class Detector:
             autoencoder_learned=due,
         )
 
+    @torch.inference_mode()
+    def rescore(self, x: Floats, scores: Scores, slot: int) -> Floats:
+        """Return the scores [m] that the record in `slot` would have with the values x[m, d].
+
+        `scores` are those of its block, not the first one.
+        """
+        was = scores.evidence
+        if was is None:
+            raise ValueError("the first block has no scores")
+        evidence = self._weigh(x, len(x))
+        level = self._persistence.moved(was.levels[slot], evidence.energy - was.energy[slot])
+        score = evidence.energy + self._persistence.autocorrelation * level + evidence.surprise
+        return score.astype(np.float32)
+
     def threshold(self, alpha: float) -> float:
         """Return the score whose p-value is `alpha`; infinite until warm."""
         return self._calibrator.threshold(alpha) if self.warm else float("inf")

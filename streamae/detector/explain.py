@@ -25,8 +25,21 @@ def explain(x: Floats, scaler: Scaler, autoencoder: Autoencoder, whitener: White
 
     With the residual e and its precision P, the residual of feature j that the other residuals do
     not account for is (P e)_j / P_jj, and leaving j out lowers the energy e' P e by
-    (P e)_j^2 / P_jj: the expected value and the share follow from these.
+    (P e)_j^2 / P_jj: the expected value and the share follow from these. The feature to blame most
+    has misled the code as well, so its expected value is that of the record without it.
     """
+    explanation = _leave_each_out(x, scaler, autoencoder, whitener)
+    most = int(explanation.share.argmax())
+    without = x.copy()
+    without[most] = np.nan
+    again = _leave_each_out(without, scaler, autoencoder, whitener)
+    explanation.expected[most] = again.expected[most]
+    return explanation
+
+
+def _leave_each_out(
+    x: Floats, scaler: Scaler, autoencoder: Autoencoder, whitener: Whitener
+) -> Explanation:
     observed = ~np.isnan(x)
     z = scaler.transform(x[None]).to(autoencoder.encoder.device)
     if observed.all():

@@ -45,7 +45,12 @@ class Persistence(Stateful):
 
         r_i = DECAY^i (r_0 + (1 - DECAY) sum_j t_j DECAY^-j), summed strictly in order.
         """
-        return self._powers * (self.level + np.cumsum(self._gains * energy))
+        n = len(energy)
+        return self._powers[:n] * (self.level + np.cumsum(self._gains[:n] * energy))
+
+    def moved(self, level: float, change: Doubles) -> Doubles:
+        """Return the level r_i as it would be had the energy t_i been higher by `change`."""
+        return level + (1.0 - DECAY) * change
 
     def update(self, energy: Doubles, levels: Doubles) -> None:
         """Learn the energies of a block and go on from the last level."""

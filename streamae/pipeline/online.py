@@ -7,8 +7,8 @@ import numpy as np
 from streamae.config import DetectorConfig
 from streamae.detector import Detector, Learned, Scores
 from streamae.pipeline.block import Block, Rows
-from streamae.records import Attribution, significant
-from streamae.types import TopicPartition
+from streamae.records import Attribution, Counterfactual, Reasons, significant
+from streamae.types import Floats, TopicPartition
 
 
 class Scored(NamedTuple):
@@ -64,11 +64,12 @@ class OnlineDetector:
         self.block.clear()
         return learned
 
-    def explain(self, slot: int, top: int) -> tuple[list[Attribution], list[str]]:
-        """Return the `top` most deviating features of the record in a slot, and missing ones."""
+    def explain(self, scored: Scored, slot: int, threshold: float, top: int) -> Reasons:
+        """Return why the record in a slot scores above `threshold`, by `top` features at most."""
         x = self.block.x[slot]
+        missing = np.isnan(x)
         observed, expected, share = self.detector.explain(x)
-        order = np.argsort(-share, kind="stable")[:top].tolist()
+        ranked = [at for at in np.argsort(-share, kind="stable")[:top].tolist() if not missing[at]]
         attribution = [
             Attribution(
                 self.features[feature],
@@ -76,7 +77,25 @@ class OnlineDetector:
                 significant(float(expected[feature])),
                 significant(float(share[feature])),
             )
-            for feature in order
-            if not np.isnan(x[feature])
+            for feature in ranked
         ]
-        return attribution, [self.features[at] for at in np.flatnonzero(np.isnan(x)).tolist()]
+        # Row i lacks the first i + 1 of them.
+        without = np.repeat(x[None], len(ranked), axis=0)
+        for row, feature in enumerate(ranked):
+            without[row:, feature] = np.nan
+        score = self.detector.rescore(without, scored.scores, slot)
+        return Reasons(
+            attribution,
+            [self.features[at] for at in np.flatnonzero(missing).tolist()],
+            self._counterfactual(ranked, score, threshold),
+        )
+
+    def _counterfactual(
+        self, ranked: list[int], score: Floats, threshold: float
+    ) -> Counterfactual | None:
+        below = np.flatnonzero(score < threshold)
+        if not len(below):
+            return None
+        fewest = int(below[0])
+        names = [self.features[at] for at in ranked[: fewest + 1]]
+        return Counterfactual(names, significant(float(score[fewest])))

@@ -25,7 +25,7 @@ from streamae.pipeline import outputs
 from streamae.pipeline.block import Rows
 from streamae.pipeline.limits import RejectCounts, RejectLimit
 from streamae.pipeline.online import OnlineDetector, Scored
-from streamae.records import Alert, Attribution, Recovered
+from streamae.records import Alert, Reasons, Recovered
 from streamae.types import Bools, Floats, Longs, Output, RecordBatch, TopicPartition
 
 StageTimer = Callable[[Stage], AbstractContextManager[None]]
@@ -243,9 +243,9 @@ class Pipeline:
         done.n_flagged += len(flagged)
         done.n_judged += len(scored.rows.offsets) if self.alert_share else 0
 
-        def explain(record: Flagged) -> tuple[list[Attribution], list[str]]:
+        def explain(record: Flagged) -> Reasons:
             slot = record.ordinal - scored.first_ordinal
-            return online.explain(slot, self._config.alerting.top_features)
+            return online.explain(scored, slot, threshold, self._config.alerting.top_features)
 
         for alert, output in self._alerter.process(flagged, scored.last_ordinal, explain):
             done.alerts.append(alert)

@@ -108,6 +108,11 @@ def test_alert_names_what_deviates(log: MemoryLog) -> None:
         shares = [part["share"] for part in alert["attribution"]]
         assert shares == sorted(shares, reverse=True)
         assert 0 < sum(shares) <= 1.00001
+        if (cure := alert["counterfactual"]) is not None:
+            named = [part["feature"] for part in alert["attribution"]]
+            assert cure["features"] == named[: len(cure["features"])]
+            assert cure["score"] < alert["threshold"]
+    assert any(alert["counterfactual"] for alert in opened)
 
 
 def test_dead_letter_keeps_the_record_and_says_where_and_why() -> None:
