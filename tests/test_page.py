@@ -175,7 +175,8 @@ def test_alerts_are_explained(daemon: Daemon, page: Page) -> None:
         expect(row).to_contain_text(part)
     expect(row.locator("li").nth(0)).to_have_text("pressure80 expected 45.261 %")
     expect(row.locator("li").nth(1)).to_have_text("flow4.00e-5 expected 0<1 %")
-    expect(row.locator("li").nth(2)).to_have_text("missing: valve")
+    expect(row.locator("li").nth(2)).to_have_text("not flagged without pressure")
+    expect(row.locator("li").nth(3)).to_have_text("missing: valve")
     bar = row.locator(".bar").first
     assert bar.evaluate("b => b.firstChild.offsetWidth / b.offsetWidth") == pytest.approx(
         0.61, abs=0.02

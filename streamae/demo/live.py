@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from streamae.config import Config
-from streamae.demo.report import STYLES, counted, reasons, ending, headline
+from streamae.demo.report import STYLES, counted, ending, headline, reasons
 from streamae.demo.session import ALERTS, SCORES, Session
 from streamae.records import Alert
 from streamae.terminal import Terminal

@@ -50,8 +50,9 @@ def deviations(attribution: Sequence[Attribution]) -> list[str]:
 def reasons(alert: Alert) -> list[str]:
     """Return what deviates, and what would have made the difference."""
     phrases = deviations(alert.attribution)
-    if alert.counterfactual is not None:
-        phrases.append(f"not flagged without {' and '.join(alert.counterfactual.features)}")
+    without = [] if alert.counterfactual is None else alert.counterfactual.features
+    if 0 < len(without) <= MOST_FEATURES:
+        phrases.append(f"not flagged without {', '.join(without)}")
     return phrases
 
 

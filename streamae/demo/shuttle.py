@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from river import datasets
 
-from streamae.demo.report import STYLES, Outcome, compare, counted, reasons, headline
+from streamae.demo.report import STYLES, Outcome, compare, counted, headline, reasons
 from streamae.demo.session import ALERTS, DEAD_LETTERS, LOG, SCORES, STATE, Session
 from streamae.demo.session import SETTINGS as SETTINGS_FILE
 from streamae.evaluate import UNJUDGED_ROWS
