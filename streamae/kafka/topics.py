@@ -20,10 +20,25 @@ from streamae.kafka.faults import connect, translated
 
 EVER_MS = str(2**63 - 1)
 
+GIB = 1 << 30
+
 OUTPUT_CONFIGS = {
     # Event times are those of the input, however wrong its clocks are; brokers refuse what is more
     # than an hour ahead, and a refused dead letter would stop the daemon.
+    "message.timestamp.type": "CreateTime",
     "message.timestamp.after.max.ms": EVER_MS,
+    # Kafka's retention goes by these times too: with a limit of age, an alert about an old event is
+    # gone minutes after it was written. Size bounds the topic instead, oldest offsets first.
+    "retention.ms": "-1",
+    "retention.bytes": str(GIB),
+    # Only whole segments are deleted.
+    "segment.bytes": str(GIB // 8),
+}
+
+SCORE_CONFIGS = {
+    **OUTPUT_CONFIGS,
+    # One per record, about 200 bytes: some hours of 5,000 records/s.
+    "retention.bytes": str(8 * GIB),
 }
 
 DEAD_LETTER_CONFIGS = {
@@ -73,7 +88,7 @@ def required_topics(config: Config) -> list[RequiredTopic]:
     ]
     needed.append(RequiredTopic(config.output.alerts, "alerts", write, OUTPUT_CONFIGS))
     if config.output.scores is not None:
-        needed.append(RequiredTopic(config.output.scores, "scores", write, OUTPUT_CONFIGS))
+        needed.append(RequiredTopic(config.output.scores, "scores", write, SCORE_CONFIGS))
     rejected = config.output.dead_letters
     needed.append(RequiredTopic(rejected, "dead letters", write, DEAD_LETTER_CONFIGS))
     if config.state_store == "topic":

@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -7,7 +8,7 @@ from streamae.config import Config, OutputConfig, StateConfig
 from streamae.errors import ConfigError
 from streamae.kafka import check_topics, connect, create_topics, existing_topics, required_topics
 from tests.kafka.broker import Broker
-from tests.kafka.cluster import Cluster
+from tests.kafka.cluster import Cluster, until
 from tests.kafka.configs import named
 
 Configured = Callable[..., Config]
@@ -60,3 +61,34 @@ def test_inputs_are_never_made(broker: Broker) -> None:
         create_topics(config)
     with pytest.raises(ConfigError, match=r"input\): create it"):
         connect(config)
+
+
+@pytest.fixture
+def cleaning(tmp_path: Path) -> Iterator[Broker]:
+    """Start a broker that looks for what retention deletes all the time, not every 5 minutes."""
+    often = {"log.retention.check.interval.ms": "200", "log.initial.task.delay.ms": "100"}
+    with Broker(tmp_path / "kafka", properties=often) as running:
+        yield running
+
+
+@pytest.mark.slow
+@pytest.mark.kafka
+def test_outputs_about_old_events_stay(cleaning: Broker) -> None:
+    config = named(cleaning.bootstrap)
+    config = msgspec.structs.replace(
+        config, output=msgspec.structs.replace(config.output, scores=f"{config.name}.scores")
+    )
+    outputs = (config.output.alerts, config.output.scores, config.output.dead_letters)
+    with Cluster(cleaning.bootstrap) as cluster:
+        cluster.create(config.source.topics[0])
+        create_topics(config)
+        cluster.admin.create_topics({"by-age": {"num_partitions": 1, "replication_factor": 1}})
+        for topic in outputs:
+            cluster.write(topic, [b"of 1970"])
+        for _ in range(2):  # Between the first time and the second, every topic was looked at.
+            cluster.write("by-age", [b"of 1970"])
+            until(lambda: not cluster.values("by-age"))  # Kafka's default is a week.
+        for topic in outputs:
+            (record,) = cluster.read(topic)
+            assert (record.value, record.timestamp) == (b"of 1970", 1000)
+            assert int(cluster.settings(topic)["retention.bytes"]) >= 1 << 30
