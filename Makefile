@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check tools kafka format bench clean
+.PHONY: demo test check tools kafka format bench bench-quality clean
 
 demo: $(INSTALLED)  ## Score real sensor data with the real daemon, no Kafka needed.
 	$(BIN)/streamae demo
@@ -32,6 +32,10 @@ format: $(INSTALLED)  ## Mend what the formatter and the linter can mend.
 
 bench: $(INSTALLED)  ## The figures in the README.
 	$(BIN)/python -m tests.benchmarks
+
+bench-quality: $(INSTALLED)  ## Other streaming detectors beside streamae, about ten minutes.
+	-$(BIN)/pip install --quiet 'pysad>=0.7'
+	$(BIN)/python -m tests.benchmarks peers
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
