@@ -177,6 +177,7 @@ def shuttle() -> LabelledStream:
     return read(Path(Shuttle().path), label="anomaly")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_anomalies_of_a_stream_score_high(name: str, seed: int, shuttle: LabelledStream) -> None:
     hyperparameters = ON_A_STREAM.get(name, {})

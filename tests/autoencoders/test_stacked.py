@@ -12,6 +12,7 @@ def pretrained() -> StackedDenoisingAutoencoder:
     return StackedDenoisingAutoencoder(n_latents=200).fit(DIGITS.x, n_epochs=20, batch_size=32)
 
 
+@pytest.mark.slow
 def test_pretraining_passes_the_digits_through_three_layers(
     pretrained: StackedDenoisingAutoencoder,
 ) -> None:
@@ -32,6 +33,7 @@ def test_layers_are_learnt_one_after_the_other() -> None:
     }
 
 
+@pytest.mark.slow
 def test_fine_tuning_recognises_digits(pretrained: StackedDenoisingAutoencoder) -> None:
     model = StackedDenoisingAutoencoder(n_latents=200)
     model.load_state_dict(pretrained.state_dict())
