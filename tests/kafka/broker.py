@@ -32,6 +32,13 @@ CACHE = Path(__file__).parents[2] / ".cache" / "kafka-4.3.1"
 START_TIMEOUT_S = 60
 CLUSTER_ID = "c3RyZWFtYWUtdGVzdHMtMQ"  # 22 characters, as the format tool wants it.
 
+LEASH = 'exec 3<&0 </dev/null; (read -r _ <&3; kill -9 0) & exec 3<&-; exec "$@"'
+"""Runs a command that ends with the tests, however they end.
+
+A subshell waits for the pipe on its standard input to close and kills the process group, which is
+the command and itself. (Linux's PR_SET_PDEATHSIG would go by the thread that started the command.)
+"""
+
 # A killed broker is let in again after its session (default 9 s), and a dead transaction is
 # looked for every 500 ms instead of 10 s: waiting proves nothing.
 COMMON = """
@@ -130,7 +137,8 @@ class Broker:
             raise RuntimeError("the broker is running already")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._java(), "kafka.Kafka", str(self._config)],
+                ["sh", "-c", LEASH, "sh", *self._java(), "kafka.Kafka", str(self._config)],
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for the tests, which stop the broker.
@@ -145,15 +153,13 @@ class Broker:
             process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
-        self._process = None
+        self._end(process)
 
     def kill(self) -> None:
         """End the process at once (SIGKILL), as a power cut would."""
         process = self._running()
         process.kill()
-        process.wait()
-        self._process = None
+        self._end(process)
 
     def pause(self) -> None:
         """Hang: connections stay open and nothing answers (SIGSTOP)."""
@@ -166,8 +172,7 @@ class Broker:
         """Stop whatever is left; a paused broker too."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
-            self._process = None
+            self._end(self._process)
 
     def __enter__(self) -> Self:
         self.format()
@@ -181,6 +186,12 @@ class Broker:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait()
+        self._process = None
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
