@@ -87,7 +87,7 @@ class Autoencoder(ABC):
 
         It goes on from what was learnt before: two fits of one epoch are one fit of two.
         """
-        records = np.asarray(x, dtype=np.float32)
+        records = as_records(x)
         for _ in range(n_epochs):
             for rows in self._shuffled(len(records), batch_size):
                 self.partial_fit(records[rows])
@@ -201,13 +201,13 @@ class Autoencoder(ABC):
     def _first(self, x: npt.ArrayLike) -> Batch:
         """Return the records as a batch, and begin with them if they are the first."""
         if not self._parameters:
-            self._n_features = _records(x).shape[1]
+            self._n_features = as_records(x).shape[1]
             self._parameters, self._adams = self._fresh(self._n_features)
         return self._batch(x)
 
     def _batch(self, x: npt.ArrayLike) -> Batch:
         self._check_fitted()
-        array = _records(x)
+        array = as_records(x)
         if array.shape[1] != self._n_features:
             raise ValueError(f"{array.shape[1]} features, not {self._n_features}")
         values = torch.tensor(array, device=self._device)
@@ -246,8 +246,10 @@ def to_array(tensor: Tensor) -> Floats:
     return np.array(tensor.detach().cpu().numpy())
 
 
-def _records(x: npt.ArrayLike) -> Floats:
-    array = np.ascontiguousarray(x, dtype=np.float32)
+def as_records(x: npt.ArrayLike) -> Floats:
+    """Return x as records [n, d]; raise ValueError when they are none."""
+    with np.errstate(over="ignore"):  # Beyond float32 is infinite, which is what is refused.
+        array = np.ascontiguousarray(x, dtype=np.float32)
     if array.ndim != 2 or 0 in array.shape:  # noqa: PLR2004
         raise ValueError(f"records must be [n >= 1, d >= 1], not {list(array.shape)}")
     if np.isinf(array).any():

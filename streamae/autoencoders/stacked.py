@@ -8,7 +8,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from streamae.autoencoders.base import Autoencoder, Batch, linear, squared_error, to_array
+from streamae.autoencoders.base import (
+    Autoencoder,
+    Batch,
+    as_records,
+    linear,
+    squared_error,
+    to_array,
+)
 from streamae.autoencoders.shallow import ACTIVATIONS
 from streamae.detector.corruption import corrupt
 from streamae.types import Floats, Longs
@@ -54,7 +61,7 @@ class StackedDenoisingAutoencoder(Autoencoder):
 
     def fit(self, x: npt.ArrayLike, n_epochs: int = 10, batch_size: int = 256) -> Self:
         """Pass n_epochs times over x[n, d] for the first layer, then for the next, and so on."""
-        records = np.asarray(x, dtype=np.float32)
+        records = as_records(x)
         self._first(records)
         for layer in range(len(self.corruption)):
             for _ in range(n_epochs):
@@ -66,7 +73,7 @@ class StackedDenoisingAutoencoder(Autoencoder):
         self, x: npt.ArrayLike, y: npt.ArrayLike, n_epochs: int = 10, batch_size: int = 256
     ) -> Self:
         """Learn the classes y[n], from 0 to n_classes - 1, of x[n, d]; the decoders stay behind."""
-        records, labels = np.asarray(x, dtype=np.float32), np.asarray(y, dtype=np.int64)
+        records, labels = as_records(x), np.asarray(y, dtype=np.int64)
         if labels.shape != records.shape[:1]:
             raise ValueError(f"{list(labels.shape)} classes for {len(records)} records")
         if not ((labels >= 0) & (labels < self.n_classes)).all():

@@ -150,11 +150,13 @@ def test_wild_values_are_scored_whole_and_learnt_within_the_limit(name: str) -> 
         (X[0], "n >= 1"),
         (X[:, :3], "3 features, not 6"),
         (np.full((2, D), np.inf), "infinite"),
+        (np.full((2, D), -1e39), "infinite"),
+        ([["a"] * D], "convert"),
     ],
 )
 def test_what_is_no_batch_is_refused(name: str, x: np.ndarray, message: str) -> None:
     model = fitted(name)
-    for method in (model.partial_fit, model.score, model.transform, model.total_cost):
+    for method in (model.partial_fit, model.fit, model.score, model.transform, model.total_cost):
         with pytest.raises(ValueError, match=message):
             method(x)
     assert_same(model, fitted(name))

@@ -13,7 +13,7 @@ from importlib import import_module
 
 from tests.benchmarks import machine
 
-NAMES = ("decode", "model_step", "end_to_end", "latency", "memory", "quality")
+NAMES = ("decode", "model_step", "end_to_end", "latency", "memory", "quality", "stacked")
 
 
 def main() -> None:
