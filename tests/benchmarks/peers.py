@@ -6,9 +6,11 @@
 Every row is scored before it is learnt, figures are of the rows after the first 512, and each
 detector has a process of its own. A slow peer gets fewer rows of a set; streamae beside it is
 judged by the same rows, and a set counts where these hold both labels. Rates are per second of
-CPU time; memory is what the process grew by beyond a first 600 rows.
+CPU time; memory is the growth of the process while it works, above imports and data.
 """
 
+import ctypes
+import gc
 import multiprocessing
 import os
 import time
@@ -165,7 +167,9 @@ def _figures(
 
 
 def _start_of_peak() -> int:
-    """Forget the process's peak so far and return what it holds now, in bytes (Linux)."""
+    """Forget the process's peak so far and return what it holds now, in bytes (Linux, glibc)."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # Memory freed before would hide what is taken now.
     (PROC / "clear_refs").write_text("5")
     return _status("VmRSS")
 
