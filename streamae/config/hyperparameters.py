@@ -1,8 +1,20 @@
 """The keys of the model: everything here changes scores, so it is part of a snapshot's identity."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
+
+from msgspec import Meta
 
 from streamae.config.section import Section, about
+
+
+class Effort(NamedTuple):
+    """What a level of `detector.quality` stands for."""
+
+    n_latents: int
+    autoencoder_interval: int
+
+
+EFFORTS = {"fast": Effort(64, 8), "default": Effort(128, 4), "high": Effort(256, 1)}
 
 
 class DetectorConfig(Section, frozen=True):
@@ -20,9 +32,14 @@ class DetectorConfig(Section, frozen=True):
         int,
         about("Threads of one matrix product; more than one pays only on idle cores.", ge=1),
     ] = 1
+    quality: Annotated[
+        Literal["fast", "default", "high"],
+        about("How much the autoencoder learns: 64 units every 8th block, 128 every 4th, 256 all."),
+    ] = "default"
     n_latents: Annotated[
-        int, about("Hidden units; more separate finer modes at a quadratic cost.", ge=1, le=8192)
-    ] = 128
+        Annotated[int, Meta(ge=1, le=8192)] | None,
+        about("Hidden units; more separate finer modes at a quadratic cost; null: by `quality`."),
+    ] = None
     activation: Annotated[
         Literal["relu", "sigmoid"],
         about("Code of the autoencoder; `sigmoid` is kept sparse by `sparsity_weight`."),
@@ -59,9 +76,9 @@ class DetectorConfig(Section, frozen=True):
         int, about("Records the autoencoder's sums look back over, of those it learns.", ge=4096)
     ] = 8192
     autoencoder_interval: Annotated[
-        int,
-        about("Blocks per block the autoencoder learns once its memory is filled.", ge=1),
-    ] = 4
+        Annotated[int, Meta(ge=1)] | None,
+        about("Blocks per block it learns once its memory is filled; null: by `quality`."),
+    ] = None
     residual_memory: Annotated[
         int,
         about(
@@ -85,3 +102,12 @@ class DetectorConfig(Section, frozen=True):
         int,
         about("Records whose scores the p-values compare with; longer is steadier.", ge=1),
     ] = 20_000
+
+    @property
+    def effort(self) -> Effort:
+        """`quality`, and what was set beside it."""
+        usual = EFFORTS[self.quality]
+        return Effort(
+            self.n_latents or usual.n_latents,
+            self.autoencoder_interval or usual.autoencoder_interval,
+        )

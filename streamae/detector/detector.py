@@ -39,10 +39,11 @@ class Detector:
         self._stream = stream
         self.n_blocks = 0
         """Blocks learnt."""
+        self._interval = config.effort.autoencoder_interval
         self._device = torch.device(resolve_device(config.device))
         self._scaler = Scaler(n_features, config.memory)
         self._autoencoder = Autoencoder(
-            n_features, config.n_latents, config.activation, self._device
+            n_features, config.effort.n_latents, config.activation, self._device
         )
         self._trainer = Trainer(config, self._autoencoder, self._device)
         ridge = config.covariance_ridge
@@ -101,7 +102,7 @@ class Detector:
         evidence = scores.evidence or self._start(x)
         weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)
         counted = torch.from_numpy(weights.astype(np.float32)).to(self._device)
-        due = not self._trainer.filled or self.n_blocks % self._config.autoencoder_interval == 0
+        due = not self._trainer.filled or self.n_blocks % self._interval == 0
         if due:
             if self.n_blocks > 0:  # `_start` has learnt the first.
                 self._learn_autoencoder(evidence, counted)

@@ -22,7 +22,7 @@ def circle(n: int, seed: int = 0) -> Tensor:
 
 
 def trainer(config: DetectorConfig, z: Tensor) -> Trainer:
-    autoencoder = Autoencoder(z.shape[1], config.n_latents, config.activation, CPU)
+    autoencoder = Autoencoder(z.shape[1], config.effort.n_latents, config.activation, CPU)
     autoencoder.init_encoder_(z[:N], generator(0, "t/0", 0, "encoder"))
     return Trainer(config, autoencoder, CPU)
 
