@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 
 from streamae.config import Config, KafkaConfig, Secret
 from streamae.errors import ConfigError
+from streamae.kafka import tls
 
 PARTITION_FETCH_BYTES = 16 << 20
 FETCH_BYTES = 64 << 20
@@ -139,7 +141,17 @@ def _security(kafka: KafkaConfig) -> dict[str, Any]:
         "ssl_keyfile": _existing("ssl_keyfile", kafka.ssl_keyfile),
         "ssl_password": kafka.ssl_key_password,
         "ssl_check_hostname": kafka.ssl_check_hostname,
+        "ssl_context": _ssl_context(kafka),
     }
+
+
+def _ssl_context(kafka: KafkaConfig) -> ssl.SSLContext | None:
+    if not kafka.security_protocol.endswith("SSL"):
+        return None
+    try:
+        return tls.context(kafka)
+    except ssl.SSLError as error:
+        raise ConfigError(f"kafka.ssl_cafile, ssl_certfile, ssl_keyfile: {error}") from error
 
 
 def _password(kafka: KafkaConfig) -> Secret | None:
