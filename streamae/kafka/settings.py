@@ -42,7 +42,12 @@ def transactional_id(config: Config) -> str:
 
 
 def connection(config: Config) -> dict[str, Any]:
-    """Return what all clients share: where the brokers are and how to be let in."""
+    """Return what all clients of kafka-python share."""
+    return {**address(config), "ssl_context": _ssl_context(config.kafka)}
+
+
+def address(config: Config) -> dict[str, Any]:
+    """Return what both libraries share: where the brokers are and how to be let in."""
     return {
         "bootstrap_servers": list(config.kafka.bootstrap_servers),
         "client_id": "-".join(filter(None, (config.name, config.kafka.instance))),
@@ -141,7 +146,6 @@ def _security(kafka: KafkaConfig) -> dict[str, Any]:
         "ssl_keyfile": _existing("ssl_keyfile", kafka.ssl_keyfile),
         "ssl_password": kafka.ssl_key_password,
         "ssl_check_hostname": kafka.ssl_check_hostname,
-        "ssl_context": _ssl_context(kafka),
     }
 
 

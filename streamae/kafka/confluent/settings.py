@@ -20,9 +20,8 @@ RENAMED = {
 
 def connection(config: Config) -> dict[str, Any]:
     """Return what all clients share: where the brokers are and how to be let in."""
-    given = settings.connection(config)
+    given = settings.address(config)
     compared = given.pop("ssl_check_hostname")
-    del given["ssl_context"]  # librdkafka makes its own of the files.
     return {
         **properties(given),
         "bootstrap.servers": ",".join(given["bootstrap_servers"]),
