@@ -18,7 +18,7 @@ check: $(INSTALLED)  ## Format, lint, types, import layers and the fast tests.
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not slow and not kafka"
+	$(BIN)/pytest -m "not slow and not kafka" -n logical --maxprocesses 4
 
 tools:
 	@sh tests/tools.sh
