@@ -5,7 +5,7 @@ from streamae.autoencoders.contractive import ContractiveAutoencoder
 from streamae.autoencoders.denoising import DenoisingAutoencoder
 from streamae.autoencoders.k_sparse import KSparseAutoencoder
 from streamae.autoencoders.l1_sparse import L1SparseAutoencoder
-from streamae.autoencoders.prequential import prequential_scores
+from streamae.autoencoders.online import OnlineAutoencoder, build
 from streamae.autoencoders.retrieval import NearestCodes
 from streamae.autoencoders.shallow import ShallowAutoencoder
 from streamae.autoencoders.sparse import SparseAutoencoder
@@ -20,11 +20,12 @@ __all__ = [
     "KSparseAutoencoder",
     "L1SparseAutoencoder",
     "NearestCodes",
+    "OnlineAutoencoder",
     "ShallowAutoencoder",
     "SparseAutoencoder",
     "StackedDenoisingAutoencoder",
     "VariationalAutoencoder",
-    "prequential_scores",
+    "build",
 ]
 
 MODELS: dict[str, type[Autoencoder]] = {

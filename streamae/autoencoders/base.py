@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from streamae.detector import resolve_device
-from streamae.detector.optimizer import Adam
-from streamae.detector.seeds import generator
-from streamae.detector.state import State, check_alike
+from streamae.numerics.device import resolve_device
+from streamae.numerics.optimizer import Adam
+from streamae.numerics.seeds import generator
+from streamae.numerics.state import State, check_alike
 from streamae.types import Floats, Longs
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from streamae.autoencoders.base import Batch, squared_error, to_array
 from streamae.autoencoders.shallow import ShallowAutoencoder
-from streamae.detector.corruption import corrupt
+from streamae.numerics.corruption import corrupt
 from streamae.types import Floats
 
 

@@ -17,7 +17,7 @@ from streamae.autoencoders.base import (
     to_array,
 )
 from streamae.autoencoders.shallow import ACTIVATIONS
-from streamae.detector.corruption import corrupt
+from streamae.numerics.corruption import corrupt
 from streamae.types import Floats, Longs
 
 

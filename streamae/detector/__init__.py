@@ -3,9 +3,9 @@
 import torch
 
 from streamae.detector.detector import Detector
-from streamae.detector.device import device_memory, resolve_device
 from streamae.detector.explain import Explanation
 from streamae.detector.scores import Learned, Scores
+from streamae.numerics.device import device_memory, resolve_device
 
 __all__ = [
     "Detector",

@@ -12,7 +12,7 @@ from streamae.config import DetectorConfig
 from streamae.detector.detector import Detector
 from streamae.detector.explain import Explanation
 from streamae.detector.scores import Learned, Scores
-from streamae.detector.state import State
+from streamae.numerics.state import State
 from streamae.types import Bools, Doubles, Floats
 
 

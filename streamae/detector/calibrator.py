@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from streamae.detector.state import Stateful
+from streamae.numerics.state import Stateful
 from streamae.types import Doubles, Floats
 
 N_BINS = 1024

@@ -6,20 +6,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from streamae.autoencoders import OnlineAutoencoder, build
 from streamae.config import DetectorConfig
 from streamae.detector import energies, guard
-from streamae.detector.autoencoder import Autoencoder
 from streamae.detector.calibrator import Calibrator
-from streamae.detector.device import resolve_device
 from streamae.detector.explain import Explanation, explain
 from streamae.detector.histograms import MarginalHistograms
 from streamae.detector.persistence import Persistence
 from streamae.detector.scaler import Scaler
 from streamae.detector.scores import Evidence, Learned, Scores
-from streamae.detector.seeds import generator
-from streamae.detector.state import State, Stateful, check_alike
-from streamae.detector.trainer import Trainer
 from streamae.detector.whitener import Whitener
+from streamae.numerics.device import resolve_device
+from streamae.numerics.seeds import generator
+from streamae.numerics.state import State, Stateful, check_alike, prefixed, within
 from streamae.types import Doubles, Floats
 
 RECORDS_PER_FEATURE = 8
@@ -42,10 +41,7 @@ class Detector:
         self._interval = config.effort.autoencoder_interval
         self._device = torch.device(resolve_device(config.device))
         self._scaler = Scaler(n_features, config.memory)
-        self._autoencoder = Autoencoder(
-            n_features, config.effort.n_latents, config.activation, self._device
-        )
-        self._trainer = Trainer(config, self._autoencoder, self._device)
+        self._autoencoder = build(config, n_features, self._device)
         ridge = config.covariance_ridge
         self._linear = Whitener(n_features, ridge, config.memory, self._device)
         residual_memory = max(config.residual_memory, RECORDS_PER_FEATURE * n_features)
@@ -55,11 +51,9 @@ class Detector:
         )
         self._persistence = Persistence(config.block_size, config.autoencoder_memory)
         self._calibrator = Calibrator(config.calibration_memory)
-        self._parts: dict[str, Stateful] = {
+        self._parts: dict[str, OnlineAutoencoder | Stateful] = {
             "scaler": self._scaler,
             "autoencoder": self._autoencoder,
-            "trainer": self._trainer,
-            "adam": self._trainer.adam,
             "linear": self._linear,
             "residual": self._residual,
             "histograms": self._histograms,
@@ -102,7 +96,7 @@ class Detector:
         evidence = scores.evidence or self._start(x)
         weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)
         counted = torch.from_numpy(weights.astype(np.float32)).to(self._device)
-        due = not self._trainer.filled or self.n_blocks % self._interval == 0
+        due = not self._autoencoder.filled or self.n_blocks % self._interval == 0
         if due:
             if self.n_blocks > 0:  # `_start` has learnt the first.
                 self._learn_autoencoder(evidence, counted)
@@ -116,10 +110,10 @@ class Detector:
         self.n_blocks += 1
         return Learned(
             loss=float(torch.linalg.vector_norm(evidence.residual)) ** 2 / x.size,
-            nats=self._trainer.nats,
+            nats=self._autoencoder.nats,
             n_suspects=guard.n_suspects(weights),
-            active_share=self._trainer.active_share,
-            n_dead_latents=self._trainer.n_dead_latents,
+            active_share=self._autoencoder.active_share,
+            n_dead_latents=self._autoencoder.n_dead_latents,
             autoencoder_learned=due,
         )
 
@@ -149,8 +143,8 @@ class Detector:
     def state_dict(self) -> State:
         """Return everything learnt, as arrays of fixed names, shapes and types."""
         state = {"n_blocks": np.array(self.n_blocks)}
-        for prefix, part in self._parts.items():
-            state |= {f"{prefix}.{name}": array for name, array in part.state_dict().items()}
+        for name, part in self._parts.items():
+            state |= prefixed(name, part.state_dict())
         return state
 
     @torch.inference_mode()
@@ -161,8 +155,8 @@ class Detector:
         """
         check_alike(self.state_dict(), state)
         self.n_blocks = int(state["n_blocks"])
-        for prefix, part in self._parts.items():
-            part.load_state_dict({name: state[f"{prefix}.{name}"] for name in part.learnt})
+        for name, part in self._parts.items():
+            part.load_state_dict(within(name, state))
 
     def _weigh(self, x: Floats, n: int) -> Evidence:
         """Return the evidence for x[block_size, d]; rows from n on count as average records."""
@@ -184,7 +178,7 @@ class Detector:
         n_observed = _n_observed(missing, z.shape[1])
         linear, marginal, own = (total / n_observed for total in totals)
         independence = energies.independence(self._linear.covariance)
-        energy = energies.combined(linear, marginal, own, self._trainer.nats, independence)
+        energy = energies.combined(linear, marginal, own, self._autoencoder.nats, independence)
         levels = self._persistence.levels(energy)
         return Evidence(z, missing, imputed, residual, linear, own, energy, levels, surprises, bins)
 
@@ -192,13 +186,13 @@ class Detector:
         """Learn scale and autoencoder from the first block x and weigh it by these."""
         self._scaler.fit(x)
         z = self._scaler.transform(x).nan_to_num_(0.0).to(self._device)
-        self._autoencoder.init_encoder_(z, self._generator("encoder"))
+        self._autoencoder.start(z, self._generator("encoder"))
         self._learn_autoencoder(self._weigh(x, len(x)), torch.ones(len(x), device=self._device))
         return self._weigh(x, len(x))
 
     def _learn_autoencoder(self, evidence: Evidence, weights: Tensor) -> None:
         corruption = self._generator("corruption")
-        self._trainer.learn(evidence.z, weights, evidence.missing, corruption)
+        self._autoencoder.learn(evidence.z, weights, evidence.missing, corruption)
 
     def _generator(self, purpose: str) -> torch.Generator:
         return generator(self._config.seed, self._stream, self.n_blocks, purpose)

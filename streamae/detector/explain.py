@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from streamae.detector.autoencoder import Autoencoder
+from streamae.autoencoders import OnlineAutoencoder
 from streamae.detector.scaler import Scaler
 from streamae.detector.whitener import Whitener
 from streamae.types import Bools, Doubles, Floats
@@ -20,7 +20,9 @@ class Explanation(NamedTuple):
     """[d], of the anomaly; >= 0, sum 1, or all 0 when every feature is missing."""
 
 
-def explain(x: Floats, scaler: Scaler, autoencoder: Autoencoder, whitener: Whitener) -> Explanation:
+def explain(
+    x: Floats, scaler: Scaler, autoencoder: OnlineAutoencoder, whitener: Whitener
+) -> Explanation:
     """Explain one record x[d] by leaving out each feature in turn.
 
     With the residual e and its precision P, the residual of feature j that the other residuals do
@@ -38,10 +40,10 @@ def explain(x: Floats, scaler: Scaler, autoencoder: Autoencoder, whitener: White
 
 
 def _leave_each_out(
-    x: Floats, scaler: Scaler, autoencoder: Autoencoder, whitener: Whitener
+    x: Floats, scaler: Scaler, autoencoder: OnlineAutoencoder, whitener: Whitener
 ) -> Explanation:
     observed = ~np.isnan(x)
-    z = scaler.transform(x[None]).to(autoencoder.encoder.device)
+    z = scaler.transform(x[None]).to(whitener.precision_diagonal.device)
     if observed.all():
         recons = autoencoder.recons(z)
         residual = z - recons

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from streamae.config import DetectorConfig
-from streamae.detector.state import Stateful
+from streamae.numerics.state import Stateful
 
 N_BINS = 28
 """u / width + offset + 13 lies in 0.5 to 26.5 for widths from 0.08 and u within +-1."""

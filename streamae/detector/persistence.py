@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from streamae.detector.state import Stateful
+from streamae.numerics.state import Stateful
 from streamae.types import Doubles
 
 DECAY = 11 / 12

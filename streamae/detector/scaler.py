@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from streamae.detector.state import Stateful
+from streamae.numerics.state import Stateful
 from streamae.types import Bools, Doubles, Floats
 
 Z_LIMIT = 100.0

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from streamae.detector.state import Stateful
+from streamae.numerics.state import Stateful
 
 CLIP = 2.5
 """Second moments are taken of values within +-2.5: a wild record must not stretch the ellipsoid."""

@@ -7,9 +7,10 @@ import pytest
 import torch
 from river.datasets import Shuttle
 
-from streamae.autoencoders import MODELS, Autoencoder, prequential_scores
+from streamae.autoencoders import MODELS, Autoencoder
 from streamae.evaluate import UNJUDGED_ROWS, roc_auc
 from streamae.labelled import LabelledStream, read
+from tests.autoencoders.prequential import prequential_scores
 from tests.streams import vectors
 
 SMALL = {"n_latents": 10}

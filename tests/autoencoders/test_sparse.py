@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from streamae.autoencoders import SparseAutoencoder
+from streamae.autoencoders.loss import kl_penalty
 from streamae.autoencoders.sparse import kl_divergence
-from streamae.detector.loss import kl_penalty
 from tests.streams import vectors
 
 ONE_HOT = np.eye(4, dtype=np.float32)

@@ -7,7 +7,7 @@ set. Here nothing is chosen, and the epochs are so few that a CPU is done in min
 import time
 
 from streamae.autoencoders import StackedDenoisingAutoencoder
-from streamae.detector import resolve_device
+from streamae.numerics.device import resolve_device
 from tests.autoencoders import digits
 
 N_UNITS = 1000

@@ -100,7 +100,7 @@ def test_seed_and_stream_change_every_random_choice(other: dict[str, Any]) -> No
     for detector in (first, second):
         checks.feed(detector, x)
     a, b = first.state_dict(), second.state_dict()
-    for name in ("autoencoder.encoder", "histograms.width", "trainer.gram"):
+    for name in ("autoencoder.network.encoder", "histograms.width", "autoencoder.gram"):
         assert not np.array_equal(a[name], b[name])
     np.testing.assert_array_equal(a["scaler.mean"], b["scaler.mean"])
 
@@ -110,7 +110,9 @@ def test_a_state_of_another_form_changes_nothing() -> None:
     checks.feed(detector, normal(512))
     before = detector.state_dict()
     other = Detector(DetectorConfig(device="cpu"), 9, "topic/0").state_dict()
-    with pytest.raises(ValueError, match=r"adam\.first.*\[10, 128\], not float32\[9, 128\]"):
+    with pytest.raises(
+        ValueError, match=r"autoencoder\.adam\.first.*\[10, 128\], not float32\[9, 128\]"
+    ):
         detector.load_state_dict(other)
     after = detector.state_dict()
     assert all(np.array_equal(before[name], after[name]) for name in before)
@@ -187,7 +189,7 @@ def test_the_energy_of_z_counts_observed_values_alone() -> None:
     z = np.where(np.isnan(x), np.nan, evidence.z.double().numpy())
     energies = (evidence.linear_energy, np.nanmean(z**2, axis=1), evidence.residual_energy)
     covariance = torch.from_numpy(detector.state_dict()["linear.covariance"])
-    nats = float(detector.state_dict()["trainer.nats"])
+    nats = float(detector.state_dict()["autoencoder.nats"])
     expected = combined(*energies, nats, independence(covariance))
     np.testing.assert_allclose(evidence.energy, expected, rtol=1e-6)
     assert (combined(*energies, nats, 0.0) != evidence.energy).all()

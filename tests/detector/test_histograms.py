@@ -6,7 +6,7 @@ from torch import Tensor
 
 from streamae.config import DetectorConfig
 from streamae.detector.histograms import N_BINS, MarginalHistograms
-from streamae.detector.seeds import generator
+from streamae.numerics.seeds import generator
 
 
 def histograms(d: int, memory: int = 10**6) -> MarginalHistograms:

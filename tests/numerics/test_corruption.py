@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from streamae.detector.corruption import corrupt
-from streamae.detector.seeds import generator
+from streamae.numerics.corruption import corrupt
+from streamae.numerics.seeds import generator
 
 
 @pytest.mark.parametrize("masking", [0.0, 0.3])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from streamae.detector.state import Stateful, check_alike
+from streamae.numerics.state import Stateful, check_alike
 
 
 class Part(Stateful):

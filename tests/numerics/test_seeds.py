@@ -2,7 +2,7 @@ import itertools
 
 import torch
 
-from streamae.detector.seeds import generator
+from streamae.numerics.seeds import generator
 
 
 def test_same_name_same_numbers() -> None:

@@ -3,11 +3,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from streamae.autoencoders import loss
+from streamae.autoencoders.denoising_sparse import DenoisingSparseAutoencoder
 from streamae.config import DetectorConfig
-from streamae.detector import loss
-from streamae.detector.autoencoder import Autoencoder
-from streamae.detector.seeds import generator
-from streamae.detector.trainer import Trainer
+from streamae.numerics.seeds import generator
 
 CPU = torch.device("cpu")
 N = 256
@@ -21,13 +20,13 @@ def circle(n: int, seed: int = 0) -> Tensor:
     return torch.from_numpy((1.4 * x + 0.05 * rng.standard_normal(x.shape)).astype(np.float32))
 
 
-def trainer(config: DetectorConfig, z: Tensor) -> Trainer:
-    autoencoder = Autoencoder(z.shape[1], config.effort.n_latents, config.activation, CPU)
-    autoencoder.init_encoder_(z[:N], generator(0, "t/0", 0, "encoder"))
-    return Trainer(config, autoencoder, CPU)
+def autoencoder(config: DetectorConfig, z: Tensor) -> DenoisingSparseAutoencoder:
+    part = DenoisingSparseAutoencoder(config, z.shape[1], CPU)
+    part.start(z[:N], generator(0, "t/0", 0, "encoder"))
+    return part
 
 
-def learn(part: Trainer, z: Tensor, missing: Tensor | None = None) -> None:
+def learn(part: DenoisingSparseAutoencoder, z: Tensor, missing: Tensor | None = None) -> None:
     for i in range(0, len(z) - N + 1, N):
         hidden = None if missing is None else missing[i : i + N]
         block = z[i : i + N] if hidden is None else z[i : i + N].masked_fill(hidden, 0.0)
@@ -37,8 +36,8 @@ def learn(part: Trainer, z: Tensor, missing: Tensor | None = None) -> None:
 def test_decoder_is_the_ridge_regression_on_the_code() -> None:
     config = DetectorConfig(n_latents=16, corruption_noise=0.0, corruption_masking=0.0)
     z = circle(N)
-    part = trainer(config, z)
-    model = part._autoencoder
+    part = autoencoder(config, z)
+    model = part.network
     inputs = model.inputs(z)
     features = torch.cat([inputs, model.encode(inputs)], dim=1).double()
     weights = torch.rand(N, generator=torch.Generator().manual_seed(0)) + 0.5
@@ -51,8 +50,8 @@ def test_decoder_is_the_ridge_regression_on_the_code() -> None:
     torch.testing.assert_close(part.linear_decoder, linear, rtol=1e-2, atol=1e-3)
 
 
-def torch_adam(part: Trainer, encoder: torch.nn.Parameter) -> torch.optim.Adam:
-    """Return torch's own optimiser of `encoder`, in the state of the trainer's."""
+def torch_adam(part: DenoisingSparseAutoencoder, encoder: torch.nn.Parameter) -> torch.optim.Adam:
+    """Return torch's own optimiser of `encoder`, in the state of the autoencoder's."""
     adam = torch.optim.Adam([encoder], lr=part._config.learning_rate)
     moments = {
         "step": torch.tensor(float(part.adam.n_steps)),
@@ -75,9 +74,9 @@ def test_encoder_step_is_adam_on_the_gradient_of_autograd(activation: str) -> No
         corruption_masking=0.0,
     )
     z = circle(2 * N)
-    part = trainer(config, z)
+    part = autoencoder(config, z)
     learn(part, z[:N])
-    model = part._autoencoder
+    model = part.network
     encoder = torch.nn.Parameter(model.encoder.clone())
     adam = torch_adam(part, encoder)
     clean, rng = z[N:], generator(0, "t/0", 1, "corruption")
@@ -97,11 +96,11 @@ def test_encoder_step_is_adam_on_the_gradient_of_autograd(activation: str) -> No
 
 
 def test_beats_the_linear_denoiser_on_curved_data_only() -> None:
-    curved = trainer(DetectorConfig(n_latents=64), circle(N))
+    curved = autoencoder(DetectorConfig(n_latents=64), circle(N))
     learn(curved, circle(20 * N))
     assert curved.nats > 1.0
     normal = torch.randn(20 * N, 4, generator=torch.Generator().manual_seed(0))
-    flat = trainer(DetectorConfig(n_latents=64), normal)
+    flat = autoencoder(DetectorConfig(n_latents=64), normal)
     learn(flat, normal)
     assert flat.nats < 0.1
 
@@ -111,14 +110,16 @@ def test_kl_moves_the_mean_activation_to_its_target(weight: float, moves: bool) 
     config = DetectorConfig(
         n_latents=32, activation="sigmoid", sparsity_weight=weight, learning_rate=0.02
     )
-    part = trainer(config, circle(N))
+    part = autoencoder(config, circle(N))
     learn(part, circle(300 * N))
     assert (part.active_share == pytest.approx(0.1, abs=0.02)) == moves
 
 
 @pytest.mark.parametrize("weight", [0.0, 30.0])
 def test_l1_thins_the_code(weight: float) -> None:
-    part = trainer(DetectorConfig(n_latents=32, l1_weight=weight, learning_rate=0.02), circle(N))
+    part = autoencoder(
+        DetectorConfig(n_latents=32, l1_weight=weight, learning_rate=0.02), circle(N)
+    )
     learn(part, circle(100 * N))
     assert (part.active_share < 0.1) == (weight > 0)
     assert (part.n_dead_latents > 0) == (weight > 0)
@@ -128,10 +129,10 @@ def test_a_missing_feature_is_predicted_as_if_it_had_been_seen() -> None:
     z = circle(40 * N)
     missing = torch.zeros(z.shape, dtype=torch.bool)
     missing[:, 3] = torch.rand(len(z), generator=torch.Generator().manual_seed(0)) < 0.3
-    part = trainer(DetectorConfig(n_latents=64), z)
+    part = autoencoder(DetectorConfig(n_latents=64), z)
     learn(part, z, missing)
     fresh = circle(N, seed=1)
-    error = (fresh - part._autoencoder.recons(fresh))[:, 3]
+    error = (fresh - part.network.recons(fresh))[:, 3]
     assert error.square().mean().item() < 0.1 * fresh[:, 3].var().item()
 
 
@@ -141,14 +142,14 @@ def test_missing_targets_pull_nothing() -> None:
     missing = torch.rand(z.shape, generator=torch.Generator().manual_seed(0)) < 0.2
     decoders = []
     for config in (DetectorConfig(n_latents=16), DetectorConfig(n_latents=16)):
-        part = trainer(config, z)
+        part = autoencoder(config, z)
         learn(part, z if not decoders else z.masked_fill(missing, 2.5), missing)
-        decoders.append(part._autoencoder.decoder)
+        decoders.append(part.network.decoder)
     assert torch.equal(*decoders)
 
 
 def test_sums_are_filled_by_their_memory() -> None:
-    part = trainer(DetectorConfig(n_latents=8, autoencoder_memory=4096), circle(N))
+    part = autoencoder(DetectorConfig(n_latents=8, autoencoder_memory=4096), circle(N))
     learn(part, circle(15 * N))
     assert not part.filled
     learn(part, circle(3 * N))

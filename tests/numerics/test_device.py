@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from streamae.detector.device import device_memory, resolve_device
+from streamae.numerics.device import device_memory, resolve_device
 
 
 def test_auto_takes_what_is_there() -> None:

@@ -2,14 +2,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from streamae.detector.autoencoder import INPUT_LIMIT, Autoencoder
-from streamae.detector.seeds import generator
+from streamae.autoencoders.network import INPUT_LIMIT, Network
+from streamae.numerics.seeds import generator
 
 CPU = torch.device("cpu")
 
 
-def autoencoder(activation: str = "relu", n_latents: int = 300) -> Autoencoder:
-    model = Autoencoder(6, n_latents, activation, CPU)
+def network(activation: str = "relu", n_latents: int = 300) -> Network:
+    model = Network(6, n_latents, activation, CPU)
     model.init_encoder_(normal(2000), generator(0, "t/0", 0, "encoder"))
     model.decoder = torch.randn(model.decoder.shape, generator=torch.Generator().manual_seed(1))
     return model
@@ -20,7 +20,7 @@ def normal(n: int) -> Tensor:
 
 
 def test_latents_begin_active_on_2_to_50_percent_of_the_data() -> None:
-    model = autoencoder()
+    model = network()
     share = (model.encode(model.inputs(normal(2000))) > 0).float().mean(0)
     assert share.min().item() == pytest.approx(0.02, abs=0.01)
     assert share.max().item() == pytest.approx(0.5, abs=0.01)
@@ -28,13 +28,13 @@ def test_latents_begin_active_on_2_to_50_percent_of_the_data() -> None:
 
 
 def test_inputs_are_limited() -> None:
-    inputs = autoencoder().inputs(torch.tensor([[-100.0, -1.0, 0.0, 1.0, 3.5, 100.0]]))
+    inputs = network().inputs(torch.tensor([[-100.0, -1.0, 0.0, 1.0, 3.5, 100.0]]))
     assert inputs.tolist() == [[1.0, -INPUT_LIMIT, -1.0, 0.0, 1.0, INPUT_LIMIT, INPUT_LIMIT]]
 
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
 def test_reconstruction(activation: str) -> None:
-    model, z = autoencoder(activation), normal(50)
+    model, z = network(activation), normal(50)
     inputs = torch.cat([torch.ones(50, 1), z.clamp(-3, 3)], dim=1)
     latents = getattr(torch, activation)(inputs @ model.encoder)
     expected = torch.cat([inputs, latents], dim=1) @ model.decoder
@@ -43,7 +43,7 @@ def test_reconstruction(activation: str) -> None:
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
 def test_encoder_gradient_is_that_of_autograd(activation: str) -> None:
-    model, z = autoencoder(activation), normal(50)
+    model, z = network(activation), normal(50)
     inputs, target = model.inputs(z), torch.cos(z)
     encoder = model.encoder.clone().requires_grad_()
     latents = getattr(torch, activation)(inputs @ encoder)
@@ -57,6 +57,6 @@ def test_encoder_gradient_is_that_of_autograd(activation: str) -> None:
 
 
 def test_constant_data_gives_a_finite_encoder() -> None:
-    model = Autoencoder(3, 20, "relu", CPU)
+    model = Network(3, 20, "relu", CPU)
     model.init_encoder_(torch.zeros(64, 3), generator(0, "t/0", 0, "encoder"))
     assert torch.isfinite(model.encoder).all()

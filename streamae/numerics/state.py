@@ -10,7 +10,7 @@ State: TypeAlias = dict[str, npt.NDArray[Any]]
 
 
 class Stateful:
-    """A part whose learnt attributes, tensors, arrays or numbers, are listed in `learnt`.
+    """A part whose learnt attributes, tensors, arrays, numbers or parts, are listed in `learnt`.
 
     Their shapes and types are fixed at construction, so a state can be checked against a fresh
     detector. Everything else is derived from them in `refresh`.
@@ -19,17 +19,41 @@ class Stateful:
     learnt: ClassVar[tuple[str, ...]]
 
     def state_dict(self) -> State:
-        """Return copies of the learnt attributes."""
-        return {name: _to_array(getattr(self, name)) for name in self.learnt}
+        """Return copies of the learnt attributes; those of a part `p` are named `p.name`."""
+        state: State = {}
+        for name in self.learnt:
+            value = getattr(self, name)
+            if isinstance(value, Stateful):
+                state |= prefixed(name, value.state_dict())
+            else:
+                state[name] = _to_array(value)
+        return state
 
     def load_state_dict(self, state: State) -> None:
         """Take over what `state_dict` returned; names and shapes are the caller's business."""
         for name in self.learnt:
-            setattr(self, name, _like(getattr(self, name), state[name]))
+            value = getattr(self, name)
+            if isinstance(value, Stateful):
+                value.load_state_dict(within(name, state))
+            else:
+                setattr(self, name, _like(value, state[name]))
         self.refresh()
 
     def refresh(self) -> None:
         """Derive from the learnt attributes what scoring reads."""
+
+
+def prefixed(part: str, state: State) -> State:
+    """Return the state of a part under the names it has in the whole."""
+    return {f"{part}.{name}": array for name, array in state.items()}
+
+
+def within(part: str, state: State) -> State:
+    """Return the part's share of the state of the whole."""
+    prefix = f"{part}."
+    return {
+        name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)
+    }
 
 
 def _to_array(value: Any) -> npt.NDArray[Any]:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from streamae.detector.state import Stateful
+from streamae.numerics.state import Stateful
 
 BETA_1 = 0.9
 BETA_2 = 0.999

@@ -1,6 +1,6 @@
 import torch
 
-from streamae.detector.optimizer import Adam
+from streamae.numerics.optimizer import Adam
 
 
 def test_equals_torch() -> None:

@@ -1,20 +1,20 @@
-"""Learns the autoencoder: the decoder in closed form, the encoder by gradient steps through it."""
+"""The denoising sparse autoencoder: its decoder is solved, its encoder descends through it."""
 
 import torch
 from torch import Tensor
 
+from streamae.autoencoders import loss
+from streamae.autoencoders.network import Network, clip
 from streamae.config import DetectorConfig
-from streamae.detector import loss
-from streamae.detector.autoencoder import Autoencoder, clip
-from streamae.detector.corruption import corrupt
-from streamae.detector.optimizer import Adam
-from streamae.detector.state import Stateful
+from streamae.numerics.corruption import corrupt
+from streamae.numerics.optimizer import Adam
+from streamae.numerics.state import Stateful
 
 DEAD_SHARE = 1e-3
 """A latent active on fewer of the records learnt lately is dead: under one row in four blocks."""
 
 
-class Trainer(Stateful):
+class DenoisingSparseAutoencoder(Stateful):
     """Ridge regression of the clean record on the code of its corrupted copy, then an Adam step.
 
     With F[n, k] = [inputs, latents] of the corrupted block, X its clean values and w its weights:
@@ -26,6 +26,8 @@ class Trainer(Stateful):
     """
 
     learnt = (
+        "network",
+        "adam",
         "gram",
         "cross",
         "count",
@@ -37,13 +39,12 @@ class Trainer(Stateful):
         "nats",
     )
 
-    def __init__(
-        self, config: DetectorConfig, autoencoder: Autoencoder, device: torch.device
-    ) -> None:
+    def __init__(self, config: DetectorConfig, n_features: int, device: torch.device) -> None:
         self._config = config
-        self._autoencoder = autoencoder
-        k, d = autoencoder.decoder.shape
-        self.adam = Adam(autoencoder.encoder.shape, config.learning_rate, device)
+        network = Network(n_features, config.effort.n_latents, config.activation, device)
+        self.network = network
+        k, d = network.decoder.shape
+        self.adam = Adam(network.encoder.shape, config.learning_rate, device)
         self.gram = torch.zeros(k, k, device=device)
         self.cross = torch.zeros(k, d, device=device)
         self.count = 0.0
@@ -65,17 +66,29 @@ class Trainer(Stateful):
         """Whether the sums have seen as many records as they remember."""
         return self.count >= self._config.autoencoder_memory
 
+    def start(self, z: Tensor, generator: torch.Generator) -> None:
+        """Draw an encoder for records like z[n, d]; nothing is learnt yet."""
+        self.network.init_encoder_(z, generator)
+
+    def encode(self, z: Tensor) -> Tensor:
+        """Return the codes [n, h] of z[n, d]."""
+        return self.network.encode(self.network.inputs(z))
+
+    def recons(self, z: Tensor) -> Tensor:
+        """Return the reconstruction [n, d] of z[n, d]."""
+        return self.network.recons(z)
+
     def learn(
         self, z: Tensor, weights: Tensor, missing: Tensor | None, generator: torch.Generator
     ) -> None:
         """Learn the block z[n, d], 0 where missing, with weights[n] of mean 1."""
-        config, autoencoder = self._config, self._autoencoder
+        config, network = self._config, self.network
         clean = clip(z)
         corrupted = corrupt(clean, config.corruption_noise, config.corruption_masking, generator)
         inputs = torch.nn.functional.pad(corrupted, (1, 0), value=1.0)
-        latents = autoencoder.encode(inputs)
+        latents = network.encode(inputs)
         features = torch.cat([inputs, latents], dim=1)
-        recons = torch.mm(features, autoencoder.decoder)
+        recons = torch.mm(features, network.decoder)
         linear = clean - torch.mm(inputs, self.linear_decoder)
         if missing is not None:
             # A missing target is what the decoder expects there: no loss, no pull.
@@ -90,15 +103,15 @@ class Trainer(Stateful):
 
     def _descend(self, inputs: Tensor, latents: Tensor, gradient: Tensor) -> None:
         """Take one Adam step on the encoder against d loss / d recons, the decoder held fixed."""
-        autoencoder, config = self._autoencoder, self._config
-        gradient = torch.mm(gradient, autoencoder.decoder[inputs.shape[1] :].T)
+        network, config = self.network, self._config
+        gradient = torch.mm(gradient, network.decoder[inputs.shape[1] :].T)
         if config.activation == "sigmoid":
             rho, beta = config.sparsity_target, config.sparsity_weight
             gradient += loss.kl_penalty(latents, rho, beta).gradient
         elif config.l1_weight > 0:
             gradient += loss.l1_penalty(latents, config.l1_weight).gradient
-        gradient = autoencoder.encoder_gradient(inputs, latents, gradient)
-        autoencoder.encoder = self.adam.step(autoencoder.encoder, gradient)
+        gradient = network.encoder_gradient(inputs, latents, gradient)
+        network.encoder = self.adam.step(network.encoder, gradient)
 
     def _observe_activity(self, latents: Tensor) -> None:
         active = latents.sign() if self._config.activation == "relu" else latents
@@ -133,7 +146,7 @@ class Trainer(Stateful):
         ridged, cross = self.gram.double(), self.cross.double()
         ridged.diagonal().add_(self._config.ridge)
         cholesky = torch.linalg.cholesky(ridged)
-        self._autoencoder.decoder = torch.cholesky_solve(cross, cholesky).float().contiguous()
+        self.network.decoder = torch.cholesky_solve(cross, cholesky).float().contiguous()
         linear = torch.cholesky_solve(cross[:k], cholesky[:k, :k])
         self.linear_decoder = linear.float().contiguous()
 

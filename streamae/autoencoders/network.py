@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from streamae.detector.state import Stateful
+from streamae.numerics.state import Stateful
 
 INPUT_LIMIT = 3.0
 """Inputs end at three standard deviations: one wild feature must not drive the whole code."""
 
 
-class Autoencoder(Stateful):
+class Network(Stateful):
     """The reconstruction of standardised records z[n, d] from h sparse latents.
 
         inputs  = [1, clip(z, +-3)]                      [n, 1 + d]
@@ -18,7 +18,7 @@ class Autoencoder(Stateful):
 
     The first row of `encoder` is the latent bias, the first row of `decoder` the pre-bias, and the
     next d rows of `decoder` are the linear path. The decoder is solved, the encoder descends (see
-    `trainer`).
+    `denoising_sparse`).
     """
 
     learnt = ("encoder", "decoder")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from streamae.detector.loss import Term, kl_penalty, l1_penalty, squared_error
+from streamae.autoencoders.loss import Term, kl_penalty, l1_penalty, squared_error
 
 RNG = torch.Generator().manual_seed(0)
 

@@ -1,0 +1,1 @@
+"""What autoencoders and the detector are built of: seeds, state, device, optimiser, corruption."""
