@@ -12,9 +12,13 @@ import numpy.typing as npt
 from streamae import snapshot
 from streamae.config import Config, DetectorConfig
 from streamae.detector import Explanation, Learned
-from streamae.detector.blockwise import BlockwiseDetector, config_of
+from streamae.detector.blockwise import BlockwiseDetector, config_of, numbered
 from streamae.errors import SnapshotError
+from streamae.transforms import Inputs
 from streamae.types import Bools, Doubles, Floats, TopicPartition
+
+Key = bytes | str | None
+Keys = Sequence[Key] | None
 
 _MATRIX = 2
 
@@ -42,6 +46,9 @@ class Detector:
     Arrays are anything `numpy.asarray` makes [n, d] numbers of, NaN = missing. The first one fixes
     d unless `features` names them. Raise ValueError for another shape, for text, for values that
     are infinite in float32, and for a hyperparameter that is unknown or out of range.
+
+    `timestamps_ms` [n], milliseconds since the epoch, and `keys`, n of them, are for the transforms
+    that need them: `calendar`, and `diff` and `lag` where several series are interleaved.
     """
 
     def __init__(
@@ -93,6 +100,11 @@ class Detector:
         return self._features
 
     @property
+    def judged_by(self) -> tuple[str, ...]:
+        """[d], the features as `explain` sees them: `bytes (change)` where `bytes` is a counter."""
+        return self._features if self._blocks is None else self._blocks.names
+
+    @property
     def n_learnt(self) -> int:
         """Rows taken in, those of the unfinished block included."""
         return 0 if self._blocks is None else self._blocks.n_learnt
@@ -102,34 +114,43 @@ class Detector:
         """Whether p-values mean something: after `block_size + warmup_records` rows or more."""
         return self._blocks is not None and self._blocks.detector.warm
 
-    def score(self, x: npt.ArrayLike) -> Verdicts:
+    def score(
+        self, x: npt.ArrayLike, timestamps_ms: npt.ArrayLike | None = None, keys: Keys = None
+    ) -> Verdicts:
         """Score x[n, d] as the next rows of the stream, all with the present model.
 
         Nothing changes. Rows beyond the end of the block get the scores of a model that has not
         learnt the block; `score_learn` learns it in between.
         """
-        rows = self._rows(x)
-        scores = self._ready().score(rows)
-        return Verdicts(*scores, np.full(len(rows), self.warm))
+        inputs = self._inputs(x, timestamps_ms, keys)
+        scores = self._ready().score(inputs)
+        return Verdicts(*scores, np.full(len(inputs.x), self.warm))
 
-    def learn(self, x: npt.ArrayLike) -> list[Learned]:
+    def learn(
+        self, x: npt.ArrayLike, timestamps_ms: npt.ArrayLike | None = None, keys: Keys = None
+    ) -> list[Learned]:
         """Take in x[n, d] and learn each block it completes; return what these taught."""
-        rows = self._rows(x)
-        return self._ready().learn(rows)
+        inputs = self._inputs(x, timestamps_ms, keys)
+        return self._ready().learn(inputs)
 
-    def score_learn(self, x: npt.ArrayLike) -> Verdicts:
+    def score_learn(
+        self, x: npt.ArrayLike, timestamps_ms: npt.ArrayLike | None = None, keys: Keys = None
+    ) -> Verdicts:
         """Score each row of x[n, d], then learn it: prequential evaluation."""
-        rows = self._rows(x)
-        scores, warm = self._ready().score_learn(rows)
+        inputs = self._inputs(x, timestamps_ms, keys)
+        scores, warm = self._ready().score_learn(inputs)
         return Verdicts(*scores, warm)
 
-    def explain(self, x: npt.ArrayLike) -> Explanation:
+    def explain(
+        self, x: npt.ArrayLike, timestamp_ms: int | None = None, key: Key = None
+    ) -> Explanation:
         """Return, for one row x[d], observed and expected values [d] and shares of the anomaly [d].
 
-        Raise ValueError before the first block is learnt.
+        The values are those of `judged_by`. Raise ValueError before the first block is learnt.
         """
-        row = self._rows(np.asarray(x)[None])[0]
-        return self._ready().explain(row)
+        times = None if timestamp_ms is None else [timestamp_ms]
+        inputs = self._inputs(np.asarray(x)[None], times, [key])
+        return self._ready().explain(inputs)
 
     def threshold(self, budget: float) -> float:
         """Return the score whose p-value is `budget`; infinite until warm."""
@@ -186,15 +207,29 @@ class Detector:
             i, j = np.argwhere(np.isinf(rows))[0].tolist()
             raise ValueError(f"row {i}, feature {j} is infinite in float32: {raw[i, j]}")
         if self._blocks is None:
-            self._begin(tuple(f"x{j}" for j in range(raw.shape[1])))
+            self._begin(numbered(raw.shape[1]))
         return rows
+
+    def _inputs(self, x: npt.ArrayLike, timestamps_ms: npt.ArrayLike | None, keys: Keys) -> Inputs:
+        rows = self._rows(x)
+        times = None if timestamps_ms is None else np.asarray(timestamps_ms)
+        if times is not None and (times.shape != rows.shape[:1] or times.dtype.kind not in "iu"):
+            raise ValueError(f"timestamps_ms must be {len(rows)} whole numbers, one per row")
+        if keys is not None and len(keys) != len(rows):
+            raise ValueError(f"keys must be one per row, {len(rows)}, not {len(keys)}")
+        named = [key.encode() if isinstance(key, str) else key for key in keys or ()]
+        return Inputs.of(
+            rows,
+            None if times is None else times.astype(np.int64),
+            None if keys is None else named,
+        )
 
     def _begin(self, features: tuple[str, ...]) -> None:
         if not features or len(set(features)) < len(features):
             raise ValueError("features must be one or more different names")
         self._features = features
         stream = f"{self._partition.topic}/{self._partition.partition}"
-        self._blocks = BlockwiseDetector(self._config, len(features), stream)
+        self._blocks = BlockwiseDetector(self._config, features, stream)
 
     def _ready(self) -> BlockwiseDetector:
         assert self._blocks is not None  # noqa: S101 - `_rows` has begun; for mypy.

@@ -5,7 +5,7 @@ are read for the report only.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streamae.config import Config, parse_budget
-from streamae.detector.blockwise import BlockwiseDetector
+from streamae.detector.blockwise import BlockwiseDetector, numbered
 from streamae.errors import ConfigError
 from streamae.labelled import read, select
+from streamae.transforms import Inputs
 from streamae.types import Bools, Doubles, Floats
 
 UNJUDGED_ROWS = 512
@@ -103,7 +104,7 @@ def evaluate(
     if len(x) == 0:
         raise ConfigError(f"{path}: no row can be evaluated; each holds an infinite or no number")
     started = clock()
-    verdicts = judge(x, config, stream=f"{config.source.topic or path.stem}/0")
+    verdicts = judge(x, config, f"{config.source.topic or path.stem}/0", features)
     seconds = clock() - started
     judged = slice(max(UNJUDGED_ROWS, config.detector.block_size), None)
     clean = verdicts.warm & ~anomalous
@@ -124,14 +125,17 @@ def evaluate(
     )
 
 
-def judge(x: Floats, config: Config, stream: str) -> Verdicts:
-    """Return the prequential verdicts on `x` [n, d].
+def judge(
+    x: Floats, config: Config, stream: str, features: Sequence[str] | None = None
+) -> Verdicts:
+    """Return the prequential verdicts on `x` [n, d], whose features are x0, x1, ... unless named.
 
     Rows are scored in blocks with the model of the finished blocks; a partial last block is scored
     and not learnt, as in a daemon that waits for the rest of it.
     """
-    detector = BlockwiseDetector(config.detector, x.shape[1], stream)
-    scores, warm = detector.score_learn(x)
+    names = numbered(x.shape[1]) if features is None else features
+    detector = BlockwiseDetector(config.detector, names, stream)
+    scores, warm = detector.score_learn(Inputs.of(x))
     return Verdicts(*scores, warm)
 
 

@@ -76,7 +76,8 @@ def decode(blob: bytes) -> tuple[Header, dict[str, npt.NDArray[Any]]]:
 
 def model_keys(config: Config) -> dict[str, Any]:
     """Return the configuration keys that saved state depends on, as plain values."""
-    keys = msgspec.to_builtins(config.detector)
+    # By way of JSON, as they come back from a snapshot: lists, not tuples.
+    keys = msgspec.json.decode(msgspec.json.encode(config.detector))
     return {f"detector.{key}": value for key, value in keys.items() if key not in _NOT_IN_STATE}
 
 

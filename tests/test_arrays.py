@@ -12,8 +12,8 @@ from streamae.detector import Detector as BlockDetector
 from streamae.errors import SnapshotError
 from streamae.evaluate import evaluate, judge
 from streamae.pipeline import Pipeline
-from streamae.pipeline.block import Rows
-from streamae.pipeline.online import OnlineDetector
+from streamae.pipeline.online import OnlineDetector, Rows
+from streamae.transforms import Inputs
 from streamae.types import Floats, RecordBatch, TopicPartition
 from tests import checks
 
@@ -49,7 +49,7 @@ def test_verdicts_are_those_of_the_pipeline() -> None:
     while start < N:
         piece = x[start : start + min(int(sizes.integers(1, 64)), online.room)]
         zeros = np.zeros(len(piece), np.int64)
-        scored = online.score(Rows(piece, zeros, zeros, [None] * len(piece), [()] * len(piece)))
+        scored = online.score(Rows(Inputs.of(piece), zeros, [()] * len(piece)))
         before = detector.score(piece)
         verdicts = detector.score_learn(piece)
         for have in (before, verdicts):

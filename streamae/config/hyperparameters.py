@@ -32,6 +32,14 @@ class DetectorConfig(Section, frozen=True):
         int,
         about("Threads of one matrix product; more than one pays only on idle cores.", ge=1),
     ] = 1
+    diff: Annotated[
+        tuple[str, ...] | Literal["auto"],
+        about("Counters, judged by their change; `auto`: what never falls in the first block."),
+    ] = "auto"
+    max_keys: Annotated[
+        int,
+        about("Keys whose last records are remembered; the one unseen for longest goes.", ge=1),
+    ] = 4096
     quality: Annotated[
         Literal["fast", "default", "high"],
         about("How much the autoencoder learns: 64 units every 8th block, 128 every 4th, 256 all."),

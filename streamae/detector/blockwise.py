@@ -1,6 +1,6 @@
 """A detector with its unfinished block: rows come in any number, blocks are cut inside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -13,6 +13,8 @@ from streamae.detector.detector import Detector
 from streamae.detector.explain import Explanation
 from streamae.detector.scores import Learned, Scores
 from streamae.numerics.state import State
+from streamae.transforms import Block, Inputs
+from streamae.transforms.history import keys_from_arrays, keys_to_arrays
 from streamae.types import Bools, Doubles, Floats
 
 
@@ -34,33 +36,42 @@ def config_of(hyperparameters: dict[str, Any]) -> DetectorConfig:
         raise ValueError(f"hyperparameter out of range: {error}") from error
 
 
+def numbered(n_features: int) -> tuple[str, ...]:
+    """Return `x0`, `x1`, ...: the names of features that have none."""
+    return tuple(f"x{j}" for j in range(n_features))
+
+
 class BlockwiseDetector:
-    """Scores and learns rows x[n, d], NaN = missing, as the daemon does: by ordinal, not by call.
+    """Scores and learns records as the daemon does: by ordinal, not by call.
 
     It pickles to plain values and arrays, from which the detector is built anew.
     """
 
-    def __init__(self, config: DetectorConfig, n_features: int, stream: str) -> None:
-        self._identity = (config, n_features, stream)
+    def __init__(self, config: DetectorConfig, features: Sequence[str], stream: str) -> None:
+        self._identity = (config, tuple(features), stream)
         self._threads = config.threads
-        self.detector = Detector(config, n_features, stream)
-        self._x: Floats = np.zeros((config.block_size, n_features), np.float32)
-        self._n = 0
+        self._block = Block(config, features)
+        self.detector = Detector(config, len(features), stream)
 
     @property
     def n_learnt(self) -> int:
         """Rows taken in by `learn`, those of the unfinished block included."""
-        return self.detector.n_blocks * len(self._x) + self._n
+        return self.detector.n_blocks * len(self._block) + self._block.n
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """[d], what each feature is judged by."""
+        return self._block.transforms.names
 
     @property
     def unfinished(self) -> Floats:
         """Copy of the rows [m, d] that wait for their block to be complete."""
-        return self._x[: self._n].copy()
+        return self._block.inputs.x.copy()
 
-    def score(self, x: Floats) -> RowScores:
-        """Score x as the next rows of the stream, all with the present model; change nothing."""
-        scores = _empty(len(x))
-        block, first = self._x.copy(), self._n
+    def score(self, inputs: Inputs) -> RowScores:
+        """Score the next records of the stream, all with the present model; change nothing."""
+        scores = _empty(len(inputs.x))
+        x, block, first = self._block.columns(inputs), self._block.x.copy(), self._block.n
         with _threads(self._threads):
             for rows in self._pieces(len(x)):
                 slots = slice(first, first + rows.stop - rows.start)
@@ -69,54 +80,70 @@ class BlockwiseDetector:
                 first = 0
         return scores
 
-    def learn(self, x: Floats) -> list[Learned]:
-        """Take in x and learn each block it completes; return what these taught."""
+    def learn(self, inputs: Inputs) -> list[Learned]:
+        """Take in records and learn each block they complete; return what these taught."""
         learned = []
         with _threads(self._threads):
-            for rows in self._pieces(len(x)):
-                self._append(x[rows])
-                if self._n == len(self._x):
-                    learned.append(self._finish(self.detector.score(self._x, self._n)))
+            for rows in self._pieces(len(inputs.x)):
+                self._block.append(inputs.rows(rows))
+                if not self._block.room:
+                    learned.append(self._finish(self._score()))
         return learned
 
-    def score_learn(self, x: Floats) -> tuple[RowScores, Bools]:
-        """Score each row, then learn it; also say [n] which were scored by a warm detector."""
-        scores, warm = _empty(len(x)), np.empty(len(x), np.bool_)
+    def score_learn(self, inputs: Inputs) -> tuple[RowScores, Bools]:
+        """Score each record, then learn it; also say [n] which were scored by a warm detector."""
+        n = len(inputs.x)
+        scores, warm = _empty(n), np.empty(n, np.bool_)
         with _threads(self._threads):
-            for rows in self._pieces(len(x)):
-                slots = self._append(x[rows])
-                block = self.detector.score(self._x, self._n)
+            for rows in self._pieces(n):
+                slots = self._block.append(inputs.rows(rows))
+                block = self._score()
                 _take(block, slots, scores, rows)
                 warm[rows] = self.detector.warm
-                if self._n == len(self._x):
+                if not self._block.room:
                     self._finish(block)
         return scores, warm
 
-    def explain(self, x: Floats) -> Explanation:
-        """Explain the row x[d]; raise ValueError before the first block is learnt."""
+    def explain(self, inputs: Inputs) -> Explanation:
+        """Explain one record as the next; raise ValueError before the first block is learnt."""
         if self.detector.n_blocks == 0:
-            raise ValueError(f"nothing to explain with before {len(self._x)} records are learnt")
+            raise ValueError(
+                f"nothing to explain with before {len(self._block)} records are learnt"
+            )
         with _threads(self._threads):
-            return self.detector.explain(x)
+            return self.detector.explain(self._block.columns(inputs)[0])
 
     def state_dict(self) -> State:
-        """Return the detector's state at the last block boundary, and the rows behind it."""
-        return self.detector.state_dict() | {"unfinished.x": self.unfinished}
+        """Return the state at the last block boundary, and the records behind it."""
+        waiting = self._block.inputs
+        rows = keys_to_arrays(waiting.keys)
+        rows |= {"x": waiting.x.copy(), "timestamps_ms": waiting.timestamps_ms.copy()}
+        state = self.detector.state_dict() | self._block.transforms.state_dict()
+        return state | {f"unfinished.{name}": array for name, array in rows.items()}
 
     def load_state_dict(self, state: State) -> None:
         """Continue where `state_dict` was called; rows may be absent, as in a daemon's snapshot.
 
         Raise ValueError when a name, shape or type differs.
         """
-        empty = np.empty((0, self._x.shape[1]), np.float32)
+        waiting = self._waiting(state)
+        learnt = {k: v for k, v in state.items() if not k.startswith("unfinished.")}
+        self.detector.load_state_dict(self._block.transforms.load_state_dict(learnt))
+        self._block.drop()
+        self._block.append(waiting)
+
+    def _waiting(self, state: State) -> Inputs:
+        """Return the records behind the boundary, none where the state has none."""
+        empty = np.empty((0, self._block.features.shape[1]), np.float32)
         rows = state.get("unfinished.x", empty)
         if rows.dtype != empty.dtype or rows.shape[1:] != empty.shape[1:]:
             raise ValueError(f"state 'unfinished.x' is {rows.dtype}{list(rows.shape)}")
-        if len(rows) >= len(self._x):
+        if len(rows) >= len(self._block):
             raise ValueError(f"state 'unfinished.x' has {len(rows)} rows, a whole block or more")
-        self.detector.load_state_dict({k: v for k, v in state.items() if k != "unfinished.x"})
-        self._clear()
-        self._append(rows)
+        if len(rows) == 0:
+            return Inputs.of(rows)
+        keys = {name: state[f"unfinished.{name}"] for name in ("keys", "key_lengths")}
+        return Inputs(rows, state["unfinished.timestamps_ms"], keys_from_arrays(keys))
 
     def __getstate__(self) -> tuple[Any, State]:
         """Return what `__init__` took, and the arrays."""
@@ -130,26 +157,19 @@ class BlockwiseDetector:
 
     def _pieces(self, n: int) -> Iterator[slice]:
         """Cut n further rows at the block boundaries."""
-        start, room = 0, len(self._x) - self._n
+        start, room = 0, self._block.room
         while start < n:
             stop = min(start + room, n)
             yield slice(start, stop)
-            start, room = stop, len(self._x)
+            start, room = stop, len(self._block)
 
-    def _append(self, x: Floats) -> slice:
-        slots = slice(self._n, self._n + len(x))
-        self._x[slots] = x
-        self._n = slots.stop
-        return slots
+    def _score(self) -> Scores:
+        return self.detector.score(self._block.x, self._block.n)
 
     def _finish(self, scores: Scores) -> Learned:
-        learned = self.detector.learn(self._x, scores)
-        self._clear()
+        learned = self.detector.learn(self._block.complete(), scores)
+        self._block.finish()
         return learned
-
-    def _clear(self) -> None:
-        self._x[:] = 0
-        self._n = 0
 
 
 def _empty(n: int) -> RowScores:

@@ -13,6 +13,7 @@ from river import base
 from streamae.config import DetectorConfig
 from streamae.detector.blockwise import BlockwiseDetector, config_of
 from streamae.detector.scores import Learned
+from streamae.transforms import Inputs
 from streamae.types import Doubles, Floats
 
 DEFAULT_BUDGET = 1e-3
@@ -128,7 +129,7 @@ class StreamingAnomalyDetector(base.AnomalyDetector):
         """
         if self._blocks is None:
             raise ValueError("nothing to explain with before anything is learnt")
-        observed, expected, share = self._blocks.explain(self._rows([x])[0])
+        observed, expected, share = self._blocks.explain(Inputs.of(self._rows([x])))
         return {
             self._features[j]: Attribution(float(observed[j]), float(expected[j]), float(share[j]))
             for j in np.argsort(-share, kind="stable")
@@ -137,7 +138,7 @@ class StreamingAnomalyDetector(base.AnomalyDetector):
     def _score(self, rows: Floats) -> Doubles:
         if self._blocks is None or len(rows) == 0:
             return np.zeros(len(rows))
-        scores = self._blocks.score(rows)
+        scores = self._blocks.score(Inputs.of(rows))
         self._p_value = float(scores.p_value[-1])
         return np.nan_to_num(scores.score.astype(np.float64), nan=0.0)
 
@@ -147,7 +148,7 @@ class StreamingAnomalyDetector(base.AnomalyDetector):
                 return []
             self._freeze(records[0])
         assert self._blocks is not None  # noqa: S101 - for mypy.
-        return self._blocks.learn(self._rows(records))
+        return self._blocks.learn(Inputs.of(self._rows(records)))
 
     def _freeze(self, x: Mapping[Hashable, Any]) -> None:
         names = [name for name, value in x.items() if value is None or isinstance(value, Number)]
@@ -156,7 +157,9 @@ class StreamingAnomalyDetector(base.AnomalyDetector):
         # Sorted: dicts of equal content must give equal models.
         self._features = tuple(sorted(names, key=lambda name: (str(name), repr(name))))
         stream = f"{self.topic}/{self.partition}"
-        self._blocks = BlockwiseDetector(self._config, len(names), stream)
+        self._blocks = BlockwiseDetector(
+            self._config, [str(name) for name in self._features], stream
+        )
 
     def _rows(self, records: Iterable[Mapping[Hashable, Any]]) -> Floats:
         """Return [n, d], NaN where a feature is missing."""

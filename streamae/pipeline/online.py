@@ -6,9 +6,19 @@ import numpy as np
 
 from streamae.config import DetectorConfig
 from streamae.detector import Detector, Learned, Scores
-from streamae.pipeline.block import Block, Rows
 from streamae.records import Attribution, Counterfactual, Reasons, significant
-from streamae.types import Floats, TopicPartition
+from streamae.transforms import Block, Inputs
+from streamae.transforms.inputs import Arrays
+from streamae.types import Floats, Headers, Longs, TopicPartition
+
+
+class Rows(NamedTuple):
+    """Valid records that fall into one block, m of them."""
+
+    inputs: Inputs
+    offsets: Longs
+    """[m]"""
+    headers: list[Headers]
 
 
 class Scored(NamedTuple):
@@ -35,12 +45,14 @@ class OnlineDetector:
         stream = f"{partition.topic}/{partition.partition}"
         self.features = features
         self.detector = Detector(config, len(features), stream)
-        self.block = Block(config.block_size, len(features))
+        self.block = Block(config, features)
+        self.offsets: Longs = np.zeros(config.block_size, np.int64)
+        """[block_size], those of the block's records."""
 
     @property
     def room(self) -> int:
         """Free slots of the block, at least 1."""
-        return len(self.block) - self.block.n
+        return self.block.room
 
     @property
     def full(self) -> bool:
@@ -54,15 +66,24 @@ class OnlineDetector:
 
     def score(self, rows: Rows) -> Scored:
         """Put `rows` into the next slots, for which there must be room, and score them."""
-        slots = self.block.append(rows)
+        slots = self.block.append(rows.inputs)
+        self.offsets[slots] = rows.offsets
         scores = self.detector.score(self.block.x, self.block.n)
         return Scored(rows, slots, scores, self.n_learnt)
 
     def learn(self, scores: Scores) -> Learned:
         """Learn from the full block, whose `scores` are given, and begin an empty one."""
-        learned = self.detector.learn(self.block.x, scores)
-        self.block.clear()
+        learned = self.detector.learn(self.block.complete(), scores)
+        self.block.finish()
         return learned
+
+    def state_dict(self) -> Arrays:
+        """Return the state at the last block boundary."""
+        return self.detector.state_dict() | self.block.transforms.state_dict()
+
+    def load_state_dict(self, state: Arrays) -> None:
+        """Continue at that boundary; raise ValueError when a name, shape or type differs."""
+        self.detector.load_state_dict(self.block.transforms.load_state_dict(state))
 
     def explain(self, scored: Scored, slot: int, threshold: float, top: int) -> Reasons:
         """Return why the record in a slot scores above `threshold`, by `top` features at most."""
@@ -70,9 +91,10 @@ class OnlineDetector:
         missing = np.isnan(x)
         observed, expected, share = self.detector.explain(x)
         ranked = [at for at in np.argsort(-share, kind="stable")[:top].tolist() if not missing[at]]
+        names = self.block.transforms.names
         attribution = [
             Attribution(
-                self.features[feature],
+                names[feature],
                 significant(float(observed[feature])),
                 significant(float(expected[feature])),
                 significant(float(share[feature])),
@@ -86,16 +108,14 @@ class OnlineDetector:
         score = self.detector.rescore(without, scored.scores, slot)
         return Reasons(
             attribution,
-            [self.features[at] for at in np.flatnonzero(missing).tolist()],
-            self._counterfactual(ranked, score, threshold),
+            [names[at] for at in np.flatnonzero(missing).tolist()],
+            _counterfactual([names[at] for at in ranked], score, threshold),
         )
 
-    def _counterfactual(
-        self, ranked: list[int], score: Floats, threshold: float
-    ) -> Counterfactual | None:
-        below = np.flatnonzero(score < threshold)
-        if not len(below):
-            return None
-        fewest = int(below[0])
-        names = [self.features[at] for at in ranked[: fewest + 1]]
-        return Counterfactual(names, significant(float(score[fewest])))
+
+def _counterfactual(ranked: list[str], score: Floats, threshold: float) -> Counterfactual | None:
+    below = np.flatnonzero(score < threshold)
+    if not len(below):
+        return None
+    fewest = int(below[0])
+    return Counterfactual(ranked[: fewest + 1], significant(float(score[fewest])))

@@ -5,8 +5,7 @@ import numpy as np
 
 from streamae import __version__
 from streamae.decode import Reject
-from streamae.pipeline.block import Block
-from streamae.pipeline.online import Scored
+from streamae.pipeline.online import OnlineDetector, Scored
 from streamae.records import Position, Score, ScoreBlock, text
 from streamae.types import UNREADABLE, Doubles, Floats, Output, RecordBatch, TopicPartition
 
@@ -23,9 +22,9 @@ def scores(partition: TopicPartition, scored: Scored, share: float) -> list[Outp
     score = scored.scores.score[scored.slots]
     p_value = scored.scores.p_value[scored.slots]
     columns = zip(
-        rows.keys,
+        rows.inputs.keys,
         rows.offsets.tolist(),
-        rows.timestamps_ms.tolist(),
+        rows.inputs.timestamps_ms.tolist(),
         _significant(score).tolist(),
         _significant(p_value).tolist(),
         (p_value <= share).tolist(),
@@ -53,19 +52,21 @@ def scores(partition: TopicPartition, scored: Scored, share: float) -> list[Outp
     ]
 
 
-def score_block(partition: TopicPartition, block: Block, scored: Scored, share: float) -> Output:
+def score_block(
+    partition: TopicPartition, online: OnlineDetector, scored: Scored, share: float
+) -> Output:
     """Return one message for a full block; its time is that of the block's last record."""
     score, p_value = scored.scores.score, scored.scores.p_value
     message = ScoreBlock(
         topic=partition.topic,
         partition=partition.partition,
-        block=scored.first_ordinal // len(block),
-        offsets=block.offsets.tolist(),
+        block=scored.first_ordinal // len(online.block),
+        offsets=online.offsets.tolist(),
         scores=_significant(score).tolist(),
         p_values=_significant(p_value).tolist(),
         anomalies=np.flatnonzero(p_value <= share).tolist(),
     )
-    timestamp_ms = int(block.timestamps_ms[-1])
+    timestamp_ms = int(online.block.timestamps_ms[-1])
     return Output("scores", partition, None, _encoder.encode(message), JSON_HEADERS, timestamp_ms)
 
 

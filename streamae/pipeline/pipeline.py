@@ -22,10 +22,10 @@ from streamae.decode import Decoded, Decoder, Reject
 from streamae.detector import Learned
 from streamae.metrics import Stage
 from streamae.pipeline import outputs
-from streamae.pipeline.block import Rows
 from streamae.pipeline.limits import RejectCounts, RejectLimit
-from streamae.pipeline.online import OnlineDetector, Scored
+from streamae.pipeline.online import OnlineDetector, Rows, Scored
 from streamae.records import Alert, Reasons, Recovered
+from streamae.transforms import Inputs
 from streamae.types import Bools, Floats, Longs, Output, RecordBatch, TopicPartition
 
 StageTimer = Callable[[Stage], AbstractContextManager[None]]
@@ -114,7 +114,7 @@ class Pipeline:
         pipeline._budget.pace = Pace(*header.state["pace"])
         if header.features is not None:
             pipeline.online = OnlineDetector(config.detector, header.features, partition)
-            pipeline.online.detector.load_state_dict(arrays)
+            pipeline.online.load_state_dict(arrays)
         pipeline.boundary = pipeline._here(header.offset, header.ordinal)
         return pipeline
 
@@ -128,7 +128,7 @@ class Pipeline:
     def skip_to(self, offset: int) -> None:
         """Go on at `offset` with an empty block: the records before it are gone."""
         if self.online is not None:
-            self.online.block.clear()
+            self.online.block.drop()
         self.position = offset
         self.boundary = self.boundary._replace(offset=offset)
 
@@ -144,7 +144,7 @@ class Pipeline:
             model=snapshot.model_keys(self._config),
             state={"episodes": at.episodes, "rejects": at.counts, "pace": at.pace},
         )
-        return snapshot.encode(header, {} if online is None else online.detector.state_dict())
+        return snapshot.encode(header, {} if online is None else online.state_dict())
 
     def process(self, batch: RecordBatch, *, enforce_limit: bool = True) -> Processed:
         """Decode, score and learn from `batch`, which starts at `position`.
@@ -201,15 +201,14 @@ class Pipeline:
         """Cut the valid records at block boundaries; with each piece its last row in the batch."""
         start = 0
         offsets = batch.offsets[decoded.rows]
+        inputs = Inputs(decoded.x, decoded.timestamps_ms, decoded.keys)
         while self.online is not None and start < len(offsets):
             stop = start + self.online.room
             at = decoded.rows[start:stop].tolist()
             rows = Rows(
-                x=decoded.x[start:stop],
-                offsets=offsets[start:stop],
-                timestamps_ms=decoded.timestamps_ms[start:stop],
-                keys=decoded.keys[start:stop],
-                headers=[batch.headers[row] for row in at],
+                inputs.rows(slice(start, stop)),
+                offsets[start:stop],
+                [batch.headers[row] for row in at],
             )
             yield self.online, rows, at[-1]
             start = stop
@@ -260,8 +259,8 @@ class Pipeline:
             Flagged(
                 ordinal=scored.first_ordinal + first + row,
                 offset=int(rows.offsets[row]),
-                timestamp_ms=int(rows.timestamps_ms[row]),
-                key=rows.keys[row],
+                timestamp_ms=int(rows.inputs.timestamps_ms[row]),
+                key=rows.inputs.keys[row],
                 headers=rows.headers[row],
                 score=float(score[first + row]),
                 p_value=float(p_value[first + row]),
@@ -280,7 +279,7 @@ class Pipeline:
             done.outputs.extend(outputs.scores(self.partition, scored, self.alert_share))
         elif online.full:
             done.outputs.append(
-                outputs.score_block(self.partition, online.block, scored, self.alert_share)
+                outputs.score_block(self.partition, online, scored, self.alert_share)
             )
 
     def _reject(self, batch: RecordBatch, rejects: list[Reject], done: Processed) -> None:

@@ -6,9 +6,11 @@ import pytest
 
 from streamae.config import DetectorConfig
 from streamae.detector import Detector
-from streamae.detector.blockwise import BlockwiseDetector, config_of
+from streamae.detector.blockwise import BlockwiseDetector, config_of, numbered
+from streamae.transforms import Inputs
 from tests import checks
 
+FEATURES = numbered(checks.N_FEATURES)
 CONFIG = DetectorConfig(block_size=64, n_latents=16, warmup_records=128, device="cpu")
 
 
@@ -23,8 +25,8 @@ def whole_blocks(n_blocks: int) -> tuple[Detector, list[bytes]]:
 def test_rows_in_any_number_are_whole_blocks(size: int) -> None:
     expected, answers = whole_blocks(10)
     x = checks.stream(640)
-    blockwise = BlockwiseDetector(CONFIG, checks.N_FEATURES, "topic/0")
-    pieces = [blockwise.score_learn(x[at : at + size]) for at in range(0, 640, size)]
+    blockwise = BlockwiseDetector(CONFIG, FEATURES, "topic/0")
+    pieces = [blockwise.score_learn(Inputs.of(x[at : at + size])) for at in range(0, 640, size)]
     scores = np.concatenate([scores.score for scores, _ in pieces])
     assert scores.tobytes() == b"".join(answers)
     assert np.concatenate([warm for _, warm in pieces]).argmax() == 64 + 128
@@ -33,19 +35,19 @@ def test_rows_in_any_number_are_whole_blocks(size: int) -> None:
 
 def test_learning_does_not_need_scores() -> None:
     expected, _ = whole_blocks(10)
-    blockwise = BlockwiseDetector(CONFIG, checks.N_FEATURES, "topic/0")
-    assert len(blockwise.learn(checks.stream(640))) == 10
+    blockwise = BlockwiseDetector(CONFIG, FEATURES, "topic/0")
+    assert len(blockwise.learn(Inputs.of(checks.stream(640)))) == 10
     checks.assert_same_state(blockwise.detector, expected)
 
 
 def test_score_is_what_the_rows_will_get_up_to_the_end_of_the_block() -> None:
     x = checks.stream(700)
-    blockwise = BlockwiseDetector(CONFIG, checks.N_FEATURES, "topic/0")
-    blockwise.learn(x[:600])
+    blockwise = BlockwiseDetector(CONFIG, FEATURES, "topic/0")
+    blockwise.learn(Inputs.of(x[:600]))
     before = pickle.dumps(blockwise)
-    scores = blockwise.score(x[600:])
+    scores = blockwise.score(Inputs.of(x[600:]))
     assert pickle.dumps(blockwise) == before
-    learnt, _ = blockwise.score_learn(x[600:])
+    learnt, _ = blockwise.score_learn(Inputs.of(x[600:]))
     assert scores.score[:40].tobytes() == learnt.score[:40].tobytes()
     assert scores.p_value[:40].tobytes() == learnt.p_value[:40].tobytes()
     assert np.isfinite(scores.score).all()
@@ -53,13 +55,13 @@ def test_score_is_what_the_rows_will_get_up_to_the_end_of_the_block() -> None:
 
 def test_copies_are_equal_and_independent() -> None:
     x = checks.stream(700)
-    blockwise = BlockwiseDetector(CONFIG, checks.N_FEATURES, "topic/0")
-    blockwise.learn(x[:300])
+    blockwise = BlockwiseDetector(CONFIG, FEATURES, "topic/0")
+    blockwise.learn(Inputs.of(x[:300]))
     twin = copy.deepcopy(blockwise)
-    blockwise.learn(x[300:])
+    blockwise.learn(Inputs.of(x[300:]))
     assert twin.n_learnt == 300
     np.testing.assert_array_equal(twin.unfinished, x[256:300])
-    twin.learn(x[300:])
+    twin.learn(Inputs.of(x[300:]))
     assert pickle.dumps(twin) == pickle.dumps(blockwise)
 
 
@@ -72,7 +74,7 @@ def test_copies_are_equal_and_independent() -> None:
     ],
 )
 def test_a_state_of_another_form(rows: np.ndarray, message: str) -> None:
-    blockwise = BlockwiseDetector(CONFIG, checks.N_FEATURES, "topic/0")
+    blockwise = BlockwiseDetector(CONFIG, FEATURES, "topic/0")
     state = blockwise.state_dict() | {"unfinished.x": rows}
     with pytest.raises(ValueError, match=message):
         blockwise.load_state_dict(state)
