@@ -11,8 +11,12 @@ N_BINS = 1024
 STEP = 0.006
 """Width of a bin in log(1 + score): 0.6 % of it, up to exp(1024 * 0.006) = 466."""
 
-TAIL = 0.02
-"""The empirical distribution ends at this p-value: beyond it too few scores are seen per bin."""
+N_BEYOND = 10.0
+"""The empirical distribution ends where this many scores lie beyond: a fitted tail from further in
+was off by a factor of 0.1 to 2 on stationary streams, and fewer scores do not give its scale."""
+
+LARGEST_TAIL = 0.02
+"""Where few scores were seen, their tail begins here: further in, scores are not exponential."""
 
 RECENCY = 2.0
 """While young, score m of n counts (m / n)^2: the model knew little when it gave the early ones."""
@@ -23,10 +27,10 @@ SMALLEST_P = 1e-300
 class Calibrator(Stateful):
     """Upper-tail p-values under the scores of about the last `memory` records.
 
-    p(s) is the share of scores at or above s down to p = 0.02, where s = u. From there, with k
-    scores beyond u and their mean excess over it,
+    p(s) is the share of scores at or above s as far as k = 10 of them lie beyond, down to
+    p = p_u, where s = u. From there, with their mean excess over u,
 
-        p(s) = 0.02 (1 + (s - u) / (k excess))^-k,
+        p(s) = p_u (1 + (s - u) / (k excess))^-k,
 
     a generalised Pareto tail (Pickands, 1975) of shape 1/k: what is to be expected of the next
     score when excesses are exponential and their scale is known from k of them alone (prior 1 /
@@ -51,15 +55,17 @@ class Calibrator(Stateful):
         """Whether any score was seen."""
         if not self.calibrated:
             return
-        self._survival: Doubles = above / above[0]
-        self._tail_start = float(np.interp(-TAIL, -self._survival, self._edges))
+        n = float(above[0])
+        self._survival: Doubles = above / n
+        self._tail = min(N_BEYOND / n, LARGEST_TAIL)
+        self._tail_start = float(np.interp(-self._tail, -self._survival, self._edges))
         rest = int(self._edges.searchsorted(self._tail_start, side="right"))
         survival = self._survival[rest:]
-        area = (TAIL + survival[0]) * (self._edges[rest] - self._tail_start)
+        area = (self._tail + survival[0]) * (self._edges[rest] - self._tail_start)
         area = 0.5 * float(area + (survival[1:] + survival[:-1]) @ self._widths[rest:])
-        self._n_beyond = max(TAIL * float(above[0]), 1.0)
+        self._n_beyond = max(self._tail * n, 1.0)
         # The width of a bin is the resolution: equal scores would else give an excess of zero.
-        self._excess = max(area / TAIL, STEP * (1.0 + self._tail_start))
+        self._excess = max(area / self._tail, STEP * (1.0 + self._tail_start))
 
     def p_value(self, score: Floats | Doubles) -> Doubles:
         """Return p(score), of the same shape; 1 before anything was seen."""
@@ -71,15 +77,15 @@ class Calibrator(Stateful):
         # Each factor is constant where the other one falls.
         excess = np.maximum(score - self._tail_start, 0.0) / (self._n_beyond * self._excess)
         tail = np.exp(-self._n_beyond * np.log1p(excess))
-        p: Doubles = np.maximum(np.maximum(body, TAIL) * tail, SMALLEST_P)
+        p: Doubles = np.maximum(np.maximum(body, self._tail) * tail, SMALLEST_P)
         return p
 
     def threshold(self, alpha: float) -> float:
         """Return the smallest score whose p-value is alpha; infinite before anything was seen."""
         if not self.calibrated or alpha < SMALLEST_P:
             return float("inf")
-        if alpha < TAIL:
-            excess = self._n_beyond * math.expm1(math.log(TAIL / alpha) / self._n_beyond)
+        if alpha < self._tail:
+            excess = self._n_beyond * math.expm1(math.log(self._tail / alpha) / self._n_beyond)
             return self._tail_start + self._excess * excess
         return float(np.interp(-alpha, -self._survival, self._edges))
 

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,39 @@ def test_one_in_a_thousand_however_few_scores_were_seen(n: int, repetitions: int
         [calibrated(3.0 + rng.exponential(size=n)).threshold(1e-3) for _ in range(repetitions)]
     )
     assert np.exp(3.0 - thresholds).mean() == pytest.approx(1e-3, rel=0.2)
+
+
+def light(rng: np.random.Generator, n: int) -> np.ndarray:
+    return 3.0 * np.log1p(rng.gamma(4.0, 1.0, n))
+
+
+def heavy(rng: np.random.Generator, n: int) -> np.ndarray:
+    return 1.0 + rng.pareto(2.0, n)
+
+
+def far_cluster(rng: np.random.Generator, n: int) -> np.ndarray:
+    return rng.gamma(4.0, 1.0, n) + 40.0 * (rng.random(n) < 0.01)
+
+
+def two_groups(rng: np.random.Generator, n: int) -> np.ndarray:
+    return rng.gamma(4.0, 1.0, n) * np.where(rng.random(n) < 0.03, 0.2, 1.0) + 1.0
+
+
+def autoregressive(rng: np.random.Generator, n: int) -> np.ndarray:
+    noise = rng.standard_normal(n + 39)
+    return np.exp(0.3 * np.convolve(noise, 0.8 ** np.arange(40), mode="valid"))
+
+
+@pytest.mark.parametrize("scores_of", [light, heavy, far_cluster, two_groups, autoregressive])
+def test_one_in_a_thousand_whatever_the_tail(
+    scores_of: Callable[[np.random.Generator, int], np.ndarray],
+) -> None:
+    calibrator = Calibrator(20_000)
+    flagged = []
+    for block in scores_of(np.random.default_rng(0), 800 * 256).reshape(800, 256):
+        flagged.append(np.mean(calibrator.p_value(block) < 1e-3))
+        calibrator.update(block)
+    assert 0.8e-3 < np.mean(flagged[8:]) < 1.25e-3
 
 
 def test_p_value_never_rises_with_the_score() -> None:
