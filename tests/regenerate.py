@@ -18,6 +18,7 @@ def generated() -> dict[Path, str]:
     }
     readme = (ROOT / "README.md").read_text()
     readme = between(readme, "config", reference.table())
+    readme = between(readme, "models", reference.models())
     readme = between(readme, "metrics", metrics.reference())
     return {
         **schemas,

@@ -5,7 +5,8 @@ from streamae.autoencoders.contractive import ContractiveAutoencoder
 from streamae.autoencoders.denoising import DenoisingAutoencoder
 from streamae.autoencoders.k_sparse import KSparseAutoencoder
 from streamae.autoencoders.l1_sparse import L1SparseAutoencoder
-from streamae.autoencoders.online import OnlineAutoencoder, build
+from streamae.autoencoders.models import MODELS, build
+from streamae.autoencoders.online import OnlineAutoencoder
 from streamae.autoencoders.retrieval import NearestCodes
 from streamae.autoencoders.shallow import ShallowAutoencoder
 from streamae.autoencoders.sparse import SparseAutoencoder
@@ -27,15 +28,3 @@ __all__ = [
     "VariationalAutoencoder",
     "build",
 ]
-
-MODELS: dict[str, type[Autoencoder]] = {
-    "contractive": ContractiveAutoencoder,
-    "denoising": DenoisingAutoencoder,
-    "k_sparse": KSparseAutoencoder,
-    "l1_sparse": L1SparseAutoencoder,
-    "plain": ShallowAutoencoder,
-    "sparse": SparseAutoencoder,
-    "stacked_denoising": StackedDenoisingAutoencoder,
-    "variational": VariationalAutoencoder,
-}
-"""The models by name: a new one is a file and a line here."""

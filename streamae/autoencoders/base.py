@@ -4,29 +4,19 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from streamae.autoencoders.batch import Batch, as_batch, as_records, to_array
 from streamae.numerics.device import resolve_device
 from streamae.numerics.optimizer import Adam
 from streamae.numerics.seeds import generator
 from streamae.numerics.state import State, check_alike
 from streamae.types import Floats, Longs
-
-
-class Batch(NamedTuple):
-    """Records, [n, d] each."""
-
-    x: Tensor
-    """What the network reads: 0, the mean of a standardised feature, where missing."""
-    whole: Tensor
-    """The same before it was cut to the model's `limit`."""
-    observed: Tensor
-    """1 where there is a value, else 0."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -65,21 +55,33 @@ class Autoencoder(ABC):
         """Return the parameters by name; those that end in `weight` decay, the others `bias`."""
 
     @abstractmethod
-    def _encode(self, batch: Batch) -> Tensor:
-        """Return the codes [n, h]."""
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the codes [n, h] of x[n, d], 0 where missing."""
 
     @abstractmethod
-    def _decode(self, codes: Tensor) -> Tensor:
-        """Return the reconstruction [n, d]."""
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return the reconstruction [n, d] of codes[n, h]."""
 
     @abstractmethod
     def _loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the cost of a batch without the weight decay, a scalar."""
 
+    def activity(self, codes: Tensor) -> Tensor:
+        """Return how active each unit of codes[n, h] is, from 0 to 1."""
+        return (codes != 0).float()
+
+    def begin(self, n_features: int, generator: torch.Generator) -> None:
+        """Draw the parameters for records of n_features; what was learnt before is gone."""
+        self._n_features, self._n_batches = n_features, 0
+        self._parameters, self._adams = self._fresh(n_features, generator)
+
+    def learn(self, batch: Batch, generator: torch.Generator) -> None:
+        """Take one gradient step on the batch."""
+        self._descend(self._cost(batch, generator))
+
     def partial_fit(self, x: npt.ArrayLike) -> Self:
         """Take one gradient step on the mini-batch x[n, d]."""
-        batch = self._first(x)
-        self._descend(self._cost(batch, self._generator("batch", self._n_batches)))
+        self.learn(self._first(x), self._generator("batch", self._n_batches))
         return self
 
     def fit(self, x: npt.ArrayLike, n_epochs: int = 10, batch_size: int = 256) -> Self:
@@ -96,18 +98,18 @@ class Autoencoder(ABC):
     @torch.no_grad()
     def transform(self, x: npt.ArrayLike) -> Floats:
         """Return the codes [n, h] of x[n, d]."""
-        return to_array(self._encode(self._batch(x)))
+        return to_array(self.encode(self._batch(x).x))
 
     @torch.no_grad()
     def inverse_transform(self, codes: npt.ArrayLike) -> Floats:
         """Return the records [n, d] that codes[n, h] stand for."""
         self._check_fitted()
-        return to_array(self._decode(torch.as_tensor(codes, dtype=torch.float32).to(self._device)))
+        return to_array(self.decode(torch.as_tensor(codes, dtype=torch.float32).to(self._device)))
 
     @torch.no_grad()
     def reconstruct(self, x: npt.ArrayLike) -> Floats:
         """Return the reconstruction [n, d] of x[n, d], which also fills in what is missing."""
-        return to_array(self._decode(self._encode(self._batch(x))))
+        return to_array(self.decode(self.encode(self._batch(x).x)))
 
     @torch.no_grad()
     def score(self, x: npt.ArrayLike) -> Floats:
@@ -136,13 +138,15 @@ class Autoencoder(ABC):
         """Return copies of all that was learnt, as named arrays."""
         return _state(self._n_features, self._n_batches, self._parameters, self._adams)
 
+    @torch.inference_mode(False)
     def load_state_dict(self, state: State) -> None:
         """Take over what `state_dict` of a model with the same hyperparameters returned.
 
         Raise ValueError that names the first array that is absent, unknown or of another form.
         """
         n_features = int(state.get("n_features", np.array(0)))
-        parameters, adams = self._fresh(n_features) if n_features else ({}, {})
+        generator = self._generator("parameters", 0)
+        parameters, adams = self._fresh(n_features, generator) if n_features else ({}, {})
         check_alike(_state(n_features, 0, parameters, adams), state)
         for name, adam in adams.items():
             parameters[name] = torch.tensor(state[name], device=self._device).requires_grad_()
@@ -150,9 +154,11 @@ class Autoencoder(ABC):
         self._n_features, self._n_batches = n_features, int(state["n_batches"])
         self._parameters, self._adams = parameters, adams
 
-    def _fresh(self, n_features: int) -> tuple[dict[str, Tensor], dict[str, Adam]]:
+    def _fresh(
+        self, n_features: int, generator: torch.Generator
+    ) -> tuple[dict[str, Tensor], dict[str, Adam]]:
         """Return the first parameters and their optimisers."""
-        initial = self._initial(n_features, self._generator("parameters", 0))
+        initial = self._initial(n_features, generator)
         parameters = {name: value.to(self._device) for name, value in initial.items()}
         adams = {
             name: Adam(value.shape, self.learning_rate, self._device)
@@ -195,14 +201,13 @@ class Autoencoder(ABC):
 
     def _score(self, batch: Batch) -> Tensor:
         """Return the mean squared error over the observed features, [n]."""
-        squares = batch.observed * (batch.whole - self._decode(self._encode(batch))).square()
+        squares = batch.observed * (batch.whole - self.decode(self.encode(batch.x))).square()
         return squares.sum(1) / batch.observed.sum(1).clamp(min=1.0)
 
     def _first(self, x: npt.ArrayLike) -> Batch:
         """Return the records as a batch, and begin with them if they are the first."""
         if not self._parameters:
-            self._n_features = as_records(x).shape[1]
-            self._parameters, self._adams = self._fresh(self._n_features)
+            self.begin(as_records(x).shape[1], self._generator("parameters", 0))
         return self._batch(x)
 
     def _batch(self, x: npt.ArrayLike) -> Batch:
@@ -210,9 +215,7 @@ class Autoencoder(ABC):
         array = as_records(x)
         if array.shape[1] != self._n_features:
             raise ValueError(f"{array.shape[1]} features, not {self._n_features}")
-        values = torch.tensor(array, device=self._device)
-        whole = values.nan_to_num(nan=0.0)
-        return Batch(whole.clamp(-self.limit, self.limit), whole, (~values.isnan()).float())
+        return as_batch(array, self.limit, self._device)
 
     def _check_fitted(self) -> None:
         if not self._parameters:
@@ -220,11 +223,6 @@ class Autoencoder(ABC):
 
     def _generator(self, purpose: str, block: int) -> torch.Generator:
         return generator(self.seed, type(self).__name__, block, purpose)
-
-
-def squared_error(batch: Batch, recons: Tensor) -> Tensor:
-    """Return half the squared error over the observed features, the mean over the records."""
-    return 0.5 * (batch.observed * (batch.x - recons).square()).sum() / len(recons)
 
 
 def linear(
@@ -239,22 +237,6 @@ def linear(
     limit = (6.0 / (n_inputs + n_outputs)) ** 0.5
     weight = limit * (2.0 * torch.rand(n_inputs, n_outputs, generator=generator) - 1.0)
     return {f"{layer}.weight": weight, f"{layer}.bias": torch.zeros(n_outputs)}
-
-
-def to_array(tensor: Tensor) -> Floats:
-    """Return a copy."""
-    return np.array(tensor.detach().cpu().numpy())
-
-
-def as_records(x: npt.ArrayLike) -> Floats:
-    """Return x as records [n, d]; raise ValueError when they are none."""
-    with np.errstate(over="ignore"):  # Beyond float32 is infinite, which is what is refused.
-        array = np.ascontiguousarray(x, dtype=np.float32)
-    if array.ndim != 2 or 0 in array.shape:  # noqa: PLR2004
-        raise ValueError(f"records must be [n >= 1, d >= 1], not {list(array.shape)}")
-    if np.isinf(array).any():
-        raise ValueError("a value is infinite")
-    return array
 
 
 def _state(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from streamae.autoencoders.base import Batch, squared_error
+from streamae.autoencoders.batch import Batch, squared_error
 from streamae.autoencoders.shallow import ShallowAutoencoder
 
 
@@ -28,9 +28,9 @@ class ContractiveAutoencoder(ShallowAutoencoder):
             raise ValueError(f"the code is sigmoid or tanh, not {self.activation}")
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Tensor:  # noqa: ARG002
-        codes = self._encode(batch)
-        contraction = self._squared_jacobian(codes).mean()
-        return squared_error(batch, self._decode(codes)) + self.contraction_weight * contraction
+        codes = self.encode(batch.x)
+        contraction = batch.mean(self._squared_jacobian(codes))
+        return squared_error(batch, self.decode(codes)) + self.contraction_weight * contraction
 
     def _squared_jacobian(self, codes: Tensor) -> Tensor:
         """Return |J|^2 of each record from its codes[n, h], [n]."""

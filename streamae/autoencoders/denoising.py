@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from streamae.autoencoders.base import Batch, squared_error, to_array
+from streamae.autoencoders.batch import Batch, squared_error, to_array
 from streamae.autoencoders.shallow import ShallowAutoencoder
 from streamae.numerics.corruption import corrupt
 from streamae.types import Floats
@@ -25,11 +25,11 @@ class DenoisingAutoencoder(ShallowAutoencoder):
 
     n_latents: int = 200
     activation: str = "softplus"
-    noise: float = 0.0
+    corruption_noise: float = 0.0
     """Standard deviation of the noise added to every value."""
-    masking: float = 0.3
+    corruption_masking: float = 0.3
     """Share of the values set to 0."""
-    salt_and_pepper: float = 0.0
+    corruption_salt_and_pepper: float = 0.0
     """Share of the values set to one of `extremes`, by the toss of a coin."""
     extremes: tuple[float, float] = (-1.0, 1.0)
     """Pepper and salt: the least and the greatest value of a feature, as good as one knows them."""
@@ -51,21 +51,22 @@ class DenoisingAutoencoder(ShallowAutoencoder):
         steps = []
         for step in range(n_steps):
             corrupted = self._corrupt(batch, self._generator("chain", step))
-            batch = batch._replace(x=self._decode(self._activate(corrupted)))
+            batch = batch._replace(x=self.decode(self.encode(corrupted)))
             steps.append(to_array(batch.x))
         return np.stack(steps)
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         corrupted = self._corrupt(batch, generator)
-        return squared_error(batch, self._decode(self._activate(corrupted)))
+        return squared_error(batch, self.decode(self.encode(corrupted)))
 
     def _corrupt(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return a corrupted copy of the batch, [n, d], still 0 where missing."""
-        x = corrupt(batch.x, self.noise, self.masking, generator)
-        if self.salt_and_pepper > 0:
+        x = corrupt(batch.x, self.corruption_noise, self.corruption_masking, generator)
+        share = self.corruption_salt_and_pepper
+        if share > 0:
             # One draw says both which values go and, halving what it fell into, what they become.
             draw = torch.rand(x.shape, generator=generator).to(x.device)
             pepper, salt = self.extremes
-            x = torch.where(draw < self.salt_and_pepper, salt, x)
-            x = torch.where(draw < 0.5 * self.salt_and_pepper, pepper, x)
+            x = torch.where(draw < share, salt, x)
+            x = torch.where(draw < 0.5 * share, pepper, x)
         return x * batch.observed

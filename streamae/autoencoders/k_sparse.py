@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from streamae.autoencoders.base import Batch
 from streamae.autoencoders.shallow import ShallowAutoencoder
 
 
@@ -26,7 +25,7 @@ class KSparseAutoencoder(ShallowAutoencoder):
         if not 1 <= self.k <= self.n_latents:
             raise ValueError(f"k must lie between 1 and n_latents {self.n_latents}, not {self.k}")
 
-    def _encode(self, batch: Batch) -> Tensor:
-        codes = super()._encode(batch)
+    def encode(self, x: Tensor) -> Tensor:
+        codes = super().encode(x)
         kept = codes.topk(self.k, dim=1).indices
         return codes * codes.new_zeros(codes.shape).scatter(1, kept, 1.0)

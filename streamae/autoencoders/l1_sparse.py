@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from streamae.autoencoders.base import Batch, squared_error
+from streamae.autoencoders.batch import Batch, squared_error
 from streamae.autoencoders.shallow import ShallowAutoencoder
 
 
@@ -26,6 +26,6 @@ class L1SparseAutoencoder(ShallowAutoencoder):
     """alpha."""
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Tensor:  # noqa: ARG002
-        codes = self._encode(batch)
-        penalty = codes.abs().sum() / len(codes)
-        return squared_error(batch, self._decode(codes)) + self.l1_weight * penalty
+        codes = self.encode(batch.x)
+        penalty = batch.mean(codes.abs().sum(1))
+        return squared_error(batch, self.decode(codes)) + self.l1_weight * penalty

@@ -62,6 +62,10 @@ class Network(Stateful):
         linear = torch.mm(inputs, self.decoder[:n_inputs])
         return linear.addmm_(self.encode(inputs), self.decoder[n_inputs:])
 
+    def active(self, latents: Tensor) -> Tensor:
+        """Return how active each of latents[n, h] is, from 0 to 1."""
+        return latents.sign() if self.activation == "relu" else latents
+
     def encoder_gradient(self, inputs: Tensor, latents: Tensor, gradient: Tensor) -> Tensor:
         """Return dL/d encoder [1 + d, h] from dL/d latents [n, h]."""
         slope = latents.sign() if self.activation == "relu" else latents * (1.0 - latents)

@@ -1,16 +1,18 @@
 """The replaceable part of the detector: an autoencoder with its way of learning from a stream."""
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from streamae.autoencoders.denoising_sparse import DenoisingSparseAutoencoder
+from streamae.autoencoders.activity import Activity
+from streamae.autoencoders.denoiser import Comparison
 from streamae.config import DetectorConfig
-from streamae.numerics.state import State
+from streamae.numerics.state import Stateful
 
 
-class OnlineAutoencoder(Protocol):
+class OnlineAutoencoder(Stateful, ABC):
     """Reconstructs standardised records z[n, d], 0 where missing, and learns block by block.
 
     What it computes is a function of its configuration and the calls of `start` and `learn`, to the
@@ -18,38 +20,48 @@ class OnlineAutoencoder(Protocol):
     others. All randomness comes from the generators it is given.
     """
 
-    active_share: float
-    """Share of the latents active per record of the last block learnt."""
-    n_dead_latents: int
-    """Latents that hardly any record learnt lately made active."""
-    nats: float
-    """How much better than the best linear denoiser it predicts; 0 when it is not better."""
+    learnt: ClassVar[tuple[str, ...]] = ("count", "comparison", "activity")
 
-    @property
-    def filled(self) -> bool:
-        """Whether it has learnt so many records that it may learn less often."""
+    def __init__(
+        self, config: DetectorConfig, n_features: int, n_latents: int, device: torch.device
+    ) -> None:
+        self._memory = float(config.autoencoder_memory)
+        self.count = 0.0
+        self.comparison = Comparison(n_features, config.covariance_ridge, device)
+        self.activity = Activity(n_latents, device)
 
+    @abstractmethod
     def start(self, z: Tensor, generator: torch.Generator) -> None:
-        """Begin for records like z[n, d], without learning them."""
+        """Draw the first parameters for records like z[n, d]; nothing is learnt yet."""
 
+    @abstractmethod
     def encode(self, z: Tensor) -> Tensor:
         """Return the codes [n, h] of z[n, d]."""
 
+    @abstractmethod
     def recons(self, z: Tensor) -> Tensor:
         """Return the reconstruction [n, d] of z[n, d]."""
 
+    @abstractmethod
     def learn(
         self, z: Tensor, weights: Tensor, missing: Tensor | None, generator: torch.Generator
     ) -> None:
         """Learn the block z[n, d] with weights[n] of mean 1; missing[n, d] values teach nothing."""
 
-    def state_dict(self) -> State:
-        """Return copies of all it has learnt; names, shapes and types are those of a new one."""
+    @property
+    def filled(self) -> bool:
+        """Whether it has learnt as many records as it remembers, and may learn less often."""
+        return self.count >= self._memory
 
-    def load_state_dict(self, state: State) -> None:
-        """Continue, to the last bit, where `state_dict` was called."""
+    @property
+    def nats(self) -> float:
+        """How much better than the best linear denoiser it predicts; 0 when it is not better."""
+        return self.comparison.nats
 
+    def _rate(self, n: int) -> float:
+        """Share of a block of n in running sums."""
+        return min(n / min(self.count + n, self._memory), 1.0)
 
-def build(config: DetectorConfig, n_features: int, device: torch.device) -> OnlineAutoencoder:
-    """Return the autoencoder that the configuration asks for, as yet without `start`."""
-    return DenoisingSparseAutoencoder(config, n_features, device)
+    def _counted(self, n: int) -> float:
+        """Return `count` behind a block of n."""
+        return min(self.count + n, self._memory)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from streamae.autoencoders.base import Autoencoder, Batch, linear, squared_error
+from streamae.autoencoders.base import Autoencoder, linear
+from streamae.autoencoders.batch import Batch, squared_error
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda a: a,
@@ -45,15 +46,16 @@ class ShallowAutoencoder(Autoencoder):
             **linear("decoder", self.n_latents, n_features, generator),
         }
 
-    def _encode(self, batch: Batch) -> Tensor:
-        return self._activate(batch.x)
-
-    def _activate(self, x: Tensor) -> Tensor:
-        """Return the codes [n, h] of x[n, d]."""
+    def encode(self, x: Tensor) -> Tensor:
         return ACTIVATIONS[self.activation](self._linear("encoder", x))
 
-    def _decode(self, codes: Tensor) -> Tensor:
+    def decode(self, codes: Tensor) -> Tensor:
         return ACTIVATIONS[self.output](self._linear("decoder", codes))
 
+    def activity(self, codes: Tensor) -> Tensor:
+        if self.activation == "tanh":  # Inactive at -1.
+            return 0.5 * (1.0 + codes)
+        return codes if self.activation == "sigmoid" else super().activity(codes)
+
     def _loss(self, batch: Batch, generator: torch.Generator) -> Tensor:  # noqa: ARG002
-        return squared_error(batch, self._decode(self._encode(batch)))
+        return squared_error(batch, self.decode(self.encode(batch.x)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from streamae.autoencoders.base import Batch, squared_error
+from streamae.autoencoders.batch import Batch, squared_error
 from streamae.autoencoders.shallow import ShallowAutoencoder
 
 SMALLEST_SHARE = 1e-6
@@ -39,10 +39,10 @@ class SparseAutoencoder(ShallowAutoencoder):
             raise ValueError(f"sparsity_target must lie in (0, 1), not {self.sparsity_target}")
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Tensor:  # noqa: ARG002
-        codes = self._encode(batch)
-        active = codes if self.activation == "sigmoid" else 0.5 * (1.0 + codes)
-        sparsity = kl_divergence(self.sparsity_target, active.mean(0)).sum()
-        return squared_error(batch, self._decode(codes)) + self.sparsity_weight * sparsity
+        codes = self.encode(batch.x)
+        rate = batch.mean(self.activity(codes))
+        sparsity = kl_divergence(self.sparsity_target, rate).sum()
+        return squared_error(batch, self.decode(codes)) + self.sparsity_weight * sparsity
 
 
 def kl_divergence(target: float, rate: Tensor) -> Tensor:

@@ -8,14 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from streamae.autoencoders.base import (
-    Autoencoder,
-    Batch,
-    as_records,
-    linear,
-    squared_error,
-    to_array,
-)
+from streamae.autoencoders.base import Autoencoder, linear
+from streamae.autoencoders.batch import Batch, as_records, squared_error, to_array
 from streamae.autoencoders.shallow import ACTIVATIONS
 from streamae.numerics.corruption import corrupt
 from streamae.types import Floats, Longs
@@ -52,13 +46,6 @@ class StackedDenoisingAutoencoder(Autoencoder):
         if not self.corruption:
             raise ValueError("corruption has a share for each layer, and there must be one")
 
-    def partial_fit(self, x: npt.ArrayLike) -> Self:
-        """Take one gradient step on every layer with the mini-batch x[n, d]."""
-        self._first(x)
-        for layer in range(len(self.corruption)):
-            self._learn_layer(layer, x)
-        return self
-
     def fit(self, x: npt.ArrayLike, n_epochs: int = 10, batch_size: int = 256) -> Self:
         """Pass n_epochs times over x[n, d] for the first layer, then for the next, and so on."""
         records = as_records(x)
@@ -66,7 +53,8 @@ class StackedDenoisingAutoencoder(Autoencoder):
         for layer in range(len(self.corruption)):
             for _ in range(n_epochs):
                 for rows in self._shuffled(len(records), batch_size):
-                    self._learn_layer(layer, records[rows])
+                    generator = self._generator("batch", self._n_batches)
+                    self._learn_layer(layer, self._batch(records[rows]), generator)
         return self
 
     def fine_tune(
@@ -81,7 +69,7 @@ class StackedDenoisingAutoencoder(Autoencoder):
         self._first(records)
         for _ in range(n_epochs):
             for rows in self._shuffled(len(records), batch_size):
-                logits = self._linear("up.head", self._encode(self._batch(records[rows])))
+                logits = self._linear("up.head", self.encode(self._batch(records[rows]).x))
                 target = torch.tensor(labels[rows], device=self._device)
                 cost = torch.nn.functional.cross_entropy(logits, target)
                 self._descend(cost + self._decay("up."), "up.")
@@ -90,7 +78,7 @@ class StackedDenoisingAutoencoder(Autoencoder):
     @torch.no_grad()
     def predict_proba(self, x: npt.ArrayLike) -> Floats:
         """Return the probabilities [n, n_classes] of the classes of x[n, d]."""
-        return to_array(self._linear("up.head", self._encode(self._batch(x))).softmax(1))
+        return to_array(self._linear("up.head", self.encode(self._batch(x).x)).softmax(1))
 
     def predict(self, x: npt.ArrayLike) -> Longs:
         """Return the likeliest class of each record, [n]."""
@@ -108,14 +96,14 @@ class StackedDenoisingAutoencoder(Autoencoder):
     def _up(self, layer: int, codes: Tensor) -> Tensor:
         return ACTIVATIONS[self.activation](self._linear(f"up.{layer}", codes))
 
-    def _encode(self, batch: Batch, n_layers: int | None = None) -> Tensor:
+    def encode(self, x: Tensor, n_layers: int | None = None) -> Tensor:
         """Return the codes of the topmost layer, or of the first n_layers."""
-        codes = batch.x
+        codes = x
         for layer in range(len(self.corruption) if n_layers is None else n_layers):
             codes = self._up(layer, codes)
         return codes
 
-    def _decode(self, codes: Tensor) -> Tensor:
+    def decode(self, codes: Tensor) -> Tensor:
         for layer in reversed(range(len(self.corruption))):
             codes = self._linear(f"down.{layer}", codes)
         return codes
@@ -124,16 +112,20 @@ class StackedDenoisingAutoencoder(Autoencoder):
         layers = range(len(self.corruption))
         return torch.stack([self._layer_loss(layer, batch, generator) for layer in layers]).sum()
 
-    def _learn_layer(self, layer: int, x: npt.ArrayLike) -> None:
-        generator = self._generator("batch", self._n_batches)
-        cost = self._layer_loss(layer, self._batch(x), generator)
+    def learn(self, batch: Batch, generator: torch.Generator) -> None:
+        """Take one gradient step on every layer, from the lowest to the topmost."""
+        for layer in range(len(self.corruption)):
+            self._learn_layer(layer, batch, generator)
+
+    def _learn_layer(self, layer: int, batch: Batch, generator: torch.Generator) -> None:
+        cost = self._layer_loss(layer, batch, generator)
         prefixes = (f"up.{layer}.", f"down.{layer}.")
         self._descend(cost + self._decay(*prefixes), *prefixes)
 
     def _layer_loss(self, layer: int, batch: Batch, generator: torch.Generator) -> Tensor:
-        codes = self._encode(batch, layer).detach()
+        codes = self.encode(batch.x, layer).detach()
         corrupted = corrupt(codes, 0.0, self.corruption[layer], generator)
         if layer > 0:
-            batch = Batch(codes, codes, torch.ones_like(codes))
+            batch = Batch(codes, codes, torch.ones_like(codes), batch.weights)
         recons = self._linear(f"down.{layer}", self._up(layer, corrupted * batch.observed))
         return squared_error(batch, recons)

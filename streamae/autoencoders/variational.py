@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from streamae.autoencoders.base import Autoencoder, Batch, linear, to_array
+from streamae.autoencoders.base import Autoencoder, linear
+from streamae.autoencoders.batch import Batch, to_array
 from streamae.types import Floats
 
 LAYERS = ("encoder", "mean", "log_variance", "decoder", "output", "output_variance")
@@ -39,7 +40,7 @@ class VariationalAutoencoder(Autoencoder):
         """
         self._check_fitted()
         codes = torch.randn(n, self.n_latents, generator=self._generator("prior", draw))
-        return to_array(self._decode(codes.to(self._device)))
+        return to_array(self.decode(codes.to(self._device)))
 
     def _initial(self, n_features: int, generator: torch.Generator) -> dict[str, Tensor]:
         d, m, h = n_features, self.n_hidden, self.n_latents
@@ -49,9 +50,9 @@ class VariationalAutoencoder(Autoencoder):
             parameters |= linear(layer, n_inputs, n_outputs, generator)
         return parameters
 
-    def _posterior(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return m and log s^2 of q(z | x), [n, h] each."""
-        hidden = self._linear("encoder", batch.x).tanh()
+        hidden = self._linear("encoder", x).tanh()
         return self._linear("mean", hidden), self._linear("log_variance", hidden)
 
     def _likelihood(self, codes: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,16 +61,16 @@ class VariationalAutoencoder(Autoencoder):
         variance = torch.nn.functional.softplus(self._linear("output_variance", hidden))
         return self._linear("output", hidden), self.smallest_variance + variance
 
-    def _encode(self, batch: Batch) -> Tensor:
-        return self._posterior(batch)[0]
+    def encode(self, x: Tensor) -> Tensor:
+        return self._posterior(x)[0]
 
-    def _decode(self, codes: Tensor) -> Tensor:
+    def decode(self, codes: Tensor) -> Tensor:
         return self._likelihood(codes)[0]
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        mean, log_variance = self._posterior(batch)
+        mean, log_variance = self._posterior(batch.x)
         log_density = self._log_density(batch, mean, log_variance, generator)
-        return (kl_from_prior(mean, log_variance) - log_density).mean()
+        return batch.mean(kl_from_prior(mean, log_variance) - log_density)
 
     def _log_density(
         self, batch: Batch, mean: Tensor, log_variance: Tensor, generator: torch.Generator
@@ -86,7 +87,7 @@ class VariationalAutoencoder(Autoencoder):
         The probability is the mean of log p(x | z) over `n_samples` codes of q(z | x): An and Cho,
         Variational autoencoder based anomaly detection using reconstruction probability, 2015.
         """
-        posterior = self._posterior(batch)
+        posterior = self._posterior(batch.x)
         batch = batch._replace(x=batch.whole)
         draws = [
             self._log_density(batch, *posterior, self._generator("score", sample))

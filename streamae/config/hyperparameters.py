@@ -1,20 +1,23 @@
 """The keys of the model: everything here changes scores, so it is part of a snapshot's identity."""
 
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, NamedTuple
 
 from msgspec import Meta
 
+from streamae.config.models import MODELS, ModelName
 from streamae.config.section import Section, about
 
 
-class Effort(NamedTuple):
+class Quality(NamedTuple):
     """What a level of `detector.quality` stands for."""
 
     n_latents: int
+    """Of `denoising_sparse`."""
     autoencoder_interval: int
 
 
-EFFORTS = {"fast": Effort(64, 8), "default": Effort(128, 4), "high": Effort(256, 1)}
+QUALITIES = {"fast": Quality(64, 8), "default": Quality(128, 4), "high": Quality(256, 1)}
 
 
 class DetectorConfig(Section, frozen=True):
@@ -40,39 +43,62 @@ class DetectorConfig(Section, frozen=True):
         int,
         about("Keys whose last records are remembered; the one unseen for longest goes.", ge=1),
     ] = 4096
+    model: Annotated[
+        ModelName,
+        about("The autoencoder; keys of other models are an error, null stands for its own value."),
+    ] = "denoising_sparse"
     quality: Annotated[
         Literal["fast", "default", "high"],
-        about("How much the autoencoder learns: 64 units every 8th block, 128 every 4th, 256 all."),
+        about(
+            "How often the autoencoder learns: every 8th block, every 4th, or all; `fast` halves"
+            " the latents of `denoising_sparse` and `high` doubles them."
+        ),
     ] = "default"
     n_latents: Annotated[
         Annotated[int, Meta(ge=1, le=8192)] | None,
-        about("Hidden units; more separate finer modes at a quadratic cost; null: by `quality`."),
+        about("Hidden units; more separate finer modes at a quadratic cost."),
     ] = None
     activation: Annotated[
-        Literal["relu", "sigmoid"],
-        about("Code of the autoencoder; `sigmoid` is kept sparse by `sparsity_weight`."),
-    ] = "relu"
-    l1_weight: Annotated[
-        float, about("Weight of the mean latent in the loss of `relu`; thins the code.", ge=0)
-    ] = 0.0
-    sparsity_target: Annotated[
-        float, about("Mean activation `sigmoid` latents are drawn to (rho).", gt=0, lt=1)
-    ] = 0.1
-    sparsity_weight: Annotated[
-        float,
-        about("Weight of KL(rho || mean activation) in the loss of `sigmoid` (beta).", ge=0),
-    ] = 0.1
-    corruption_noise: Annotated[
-        float,
-        about("Noise the autoencoder has to undo, in standard deviations; 0.1 to 0.5.", ge=0),
-    ] = 0.3
-    corruption_masking: Annotated[
-        float,
-        about("Share of values hidden while learning, as missing ones are.", ge=0, lt=1),
-    ] = 0.02
+        Literal["linear", "relu", "sigmoid", "softplus", "tanh"] | None,
+        about("What makes the code of weighted sums."),
+    ] = None
     learning_rate: Annotated[
-        float, about("Step of Adam on the encoder; the decoder is solved.", gt=0, le=1)
-    ] = 0.003
+        Annotated[float, Meta(gt=0, le=1)] | None, about("Step of Adam on the weights.")
+    ] = None
+    weight_decay: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        about("Weight of half the sum of squared weights in the loss (lambda)."),
+    ] = None
+    l1_weight: Annotated[
+        Annotated[float, Meta(ge=0)] | None, about("Weight of the code's size in the loss (alpha).")
+    ] = None
+    sparsity_target: Annotated[
+        Annotated[float, Meta(gt=0, lt=1)] | None,
+        about("Mean activation the latents are drawn to (rho)."),
+    ] = None
+    sparsity_weight: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        about("Weight of KL(rho || mean activation) in the loss (beta)."),
+    ] = None
+    k: Annotated[
+        Annotated[int, Meta(ge=1)] | None, about("Latents kept per record, the largest ones.")
+    ] = None
+    contraction_weight: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        about("Weight of the squared norm of the code's Jacobian in the loss (gamma)."),
+    ] = None
+    corruption_noise: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        about("Noise the autoencoder has to undo, in standard deviations; 0.1 to 0.5."),
+    ] = None
+    corruption_masking: Annotated[
+        Annotated[float, Meta(ge=0, lt=1)] | None,
+        about("Share of values hidden while learning, as missing ones are."),
+    ] = None
+    corruption_salt_and_pepper: Annotated[
+        Annotated[float, Meta(ge=0, lt=1)] | None,
+        about("Share of values that become 1 or -1 standard deviation while learning."),
+    ] = None
     ridge: Annotated[
         float, about("Added to the code's second moments before the decoder is solved.", gt=0)
     ] = 0.001
@@ -112,10 +138,29 @@ class DetectorConfig(Section, frozen=True):
     ] = 20_000
 
     @property
-    def effort(self) -> Effort:
-        """`quality`, and what was set beside it."""
-        usual = EFFORTS[self.quality]
-        return Effort(
-            self.n_latents or usual.n_latents,
-            self.autoencoder_interval or usual.autoencoder_interval,
-        )
+    def learning_interval(self) -> int:
+        """Blocks per block that the autoencoder learns."""
+        return self.autoencoder_interval or QUALITIES[self.quality].autoencoder_interval
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """What the chosen model takes, each key as set or with the model's own value."""
+        defaults = dict(MODELS[self.model].defaults)
+        if self.model == "denoising_sparse":
+            defaults["n_latents"] = QUALITIES[self.quality].n_latents
+        chosen = {key: getattr(self, key) for key in defaults}
+        return defaults | {key: value for key, value in chosen.items() if value is not None}
+
+    def violations(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys that do not go together, and what is wrong."""
+        model, taken = MODELS[self.model], self.hyperparameters
+        for key in sorted({key for other in MODELS.values() for key in other.defaults}):
+            if key not in taken and getattr(self, key) is not None:
+                yield (
+                    key,
+                    f"not used with `model: {self.model}`, which has {', '.join(sorted(taken))}",
+                )
+        if "activation" in taken and taken["activation"] not in model.activations:
+            yield "activation", f"with `model: {self.model}` it is {' or '.join(model.activations)}"
+        if taken.get("k", 0) > taken["n_latents"]:
+            yield "k", f"must not exceed `n_latents`, which is {taken['n_latents']}"

@@ -9,6 +9,7 @@ import yaml
 
 from streamae.config.file import plain
 from streamae.config.keys import Key, keys, sections
+from streamae.config.models import MODELS
 from streamae.config.values import Duration, Size
 
 _HEADER: Final = """\
@@ -51,6 +52,15 @@ def table() -> str:
     ]
     escaped = ([cell.replace("|", r"\|") for cell in row] for row in rows)
     return "".join(f"| {' | '.join(row)} |\n" for row in escaped)
+
+
+def models() -> str:
+    """Return what the keys that are null by default stand for, per model, as a Markdown table."""
+    rows = ["| `detector.model` | its keys, and what null stands for |", "| --- | --- |"]
+    for name, model in MODELS.items():
+        values = [f"`{key}` {value}" for key, value in model.defaults.items()]
+        rows.append(f"| `{name}` | {', '.join(values)} |")
+    return "".join(f"{row}\n" for row in rows)
 
 
 def template() -> str:

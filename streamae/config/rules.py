@@ -26,6 +26,7 @@ def check(config: Config) -> Iterator[Violation]:
     """Yield every violation, in the order of the keys."""
     yield from _source(config)
     yield from _features(config)
+    yield from _detector(config)
     yield from _budget(config)
     yield from _channels(config)
     yield from _delivery(config)
@@ -46,6 +47,11 @@ def _features(config: Config) -> Iterator[Violation]:
         yield "record.features", "name at least one feature, or say `auto`"
     for name in _repeated(config.record.features):
         yield "record.features", f"'{name}' is named twice"
+
+
+def _detector(config: Config) -> Iterator[Violation]:
+    for key, text in config.detector.violations():
+        yield f"detector.{key}", text
 
 
 def _budget(config: Config) -> Iterator[Violation]:

@@ -31,9 +31,12 @@ def config_of(hyperparameters: dict[str, Any]) -> DetectorConfig:
     if unknown := sorted(hyperparameters.keys() - known):
         raise ValueError(f"unknown hyperparameter {unknown[0]!r}; there are {sorted(known)}")
     try:
-        return msgspec.convert(hyperparameters, DetectorConfig)
+        config = msgspec.convert(hyperparameters, DetectorConfig)
     except msgspec.ValidationError as error:
         raise ValueError(f"hyperparameter out of range: {error}") from error
+    for key, text in config.violations():
+        raise ValueError(f"hyperparameter {key!r}: {text}")
+    return config
 
 
 def numbered(n_features: int) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from streamae.autoencoders import OnlineAutoencoder, build
+from streamae.autoencoders import build
 from streamae.config import DetectorConfig
 from streamae.detector import energies, guard
 from streamae.detector.calibrator import Calibrator
@@ -38,7 +38,7 @@ class Detector:
         self._stream = stream
         self.n_blocks = 0
         """Blocks learnt."""
-        self._interval = config.effort.autoencoder_interval
+        self._interval = config.learning_interval
         self._device = torch.device(resolve_device(config.device))
         self._scaler = Scaler(n_features, config.memory)
         self._autoencoder = build(config, n_features, self._device)
@@ -51,7 +51,7 @@ class Detector:
         )
         self._persistence = Persistence(config.block_size, config.autoencoder_memory)
         self._calibrator = Calibrator(config.calibration_memory)
-        self._parts: dict[str, OnlineAutoencoder | Stateful] = {
+        self._parts: dict[str, Stateful] = {
             "scaler": self._scaler,
             "autoencoder": self._autoencoder,
             "linear": self._linear,
@@ -112,8 +112,8 @@ class Detector:
             loss=float(torch.linalg.vector_norm(evidence.residual)) ** 2 / x.size,
             nats=self._autoencoder.nats,
             n_suspects=guard.n_suspects(weights),
-            active_share=self._autoencoder.active_share,
-            n_dead_latents=self._autoencoder.n_dead_latents,
+            active_share=self._autoencoder.activity.active_share,
+            n_dead_latents=self._autoencoder.activity.n_dead_latents,
             autoencoder_learned=due,
         )
 

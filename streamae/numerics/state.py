@@ -1,12 +1,23 @@
 """What a part of the detector has learnt, as named arrays."""
 
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 State: TypeAlias = dict[str, npt.NDArray[Any]]
+
+
+@runtime_checkable
+class Part(Protocol):
+    """Anything whose state is named arrays."""
+
+    def state_dict(self) -> State:
+        """Return copies of all that was learnt."""
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue, to the last bit, where `state_dict` was called."""
 
 
 class Stateful:
@@ -23,7 +34,7 @@ class Stateful:
         state: State = {}
         for name in self.learnt:
             value = getattr(self, name)
-            if isinstance(value, Stateful):
+            if isinstance(value, Part):
                 state |= prefixed(name, value.state_dict())
             else:
                 state[name] = _to_array(value)
@@ -33,7 +44,7 @@ class Stateful:
         """Take over what `state_dict` returned; names and shapes are the caller's business."""
         for name in self.learnt:
             value = getattr(self, name)
-            if isinstance(value, Stateful):
+            if isinstance(value, Part):
                 value.load_state_dict(within(name, state))
             else:
                 setattr(self, name, _like(value, state[name]))

@@ -16,7 +16,7 @@ from tests.streams import vectors
 SMALL = {"n_latents": 10}
 X = vectors(300)
 D = X.shape[1]
-ON_A_STREAM = {"denoising": {"masking": 0.1, "noise": 0.3}}
+ON_A_STREAM = {"denoising": {"corruption_masking": 0.1, "corruption_noise": 0.3}}
 LEAST_ROC_AUC = {"stacked_denoising": 0.93}
 """0.95 for all others: the third layer of three learns more slowly than a stream passes."""
 

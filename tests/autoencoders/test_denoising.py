@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from streamae.autoencoders import DenoisingAutoencoder, ShallowAutoencoder
-from streamae.autoencoders.base import to_array
+from streamae.autoencoders.batch import to_array
 from tests.autoencoders import digits
 from tests.streams import vectors
 
@@ -10,24 +10,24 @@ X = vectors(5000)
 
 
 def corrupted(**hyperparameters: float) -> np.ndarray:
-    settings = {"masking": 0.0} | hyperparameters
+    settings = {"corruption_masking": 0.0} | hyperparameters
     return DenoisingAutoencoder(n_latents=2, **settings).partial_fit(X).corrupted(X)
 
 
 def test_gaussian_noise() -> None:
-    noise = corrupted(noise=0.5) - X
+    noise = corrupted(corruption_noise=0.5) - X
     assert noise.std() == pytest.approx(0.5, rel=0.02)
     assert abs(noise.mean()) < 0.01
 
 
 def test_masking_leaves_the_rest_alone() -> None:
-    masked = corrupted(masking=0.3)
+    masked = corrupted(corruption_masking=0.3)
     assert (masked == 0).mean() == pytest.approx(0.3, abs=0.01)
     np.testing.assert_array_equal(masked[masked != 0], X[masked != 0])
 
 
 def test_salt_and_pepper() -> None:
-    peppered = corrupted(salt_and_pepper=0.2, extremes=(-50.0, 70.0))
+    peppered = corrupted(corruption_salt_and_pepper=0.2, extremes=(-50.0, 70.0))
     assert (peppered == -50).mean() == pytest.approx(0.1, abs=0.01)
     assert (peppered == 70).mean() == pytest.approx(0.1, abs=0.01)
     untouched = (peppered != -50) & (peppered != 70)
@@ -37,7 +37,9 @@ def test_salt_and_pepper() -> None:
 def test_missing_values_stay_missing() -> None:
     holes = X.copy()
     holes[:, 1] = np.nan
-    model = DenoisingAutoencoder(noise=1.0, salt_and_pepper=0.5).partial_fit(holes)
+    model = DenoisingAutoencoder(corruption_noise=1.0, corruption_salt_and_pepper=0.5).partial_fit(
+        holes
+    )
     assert (model.corrupted(holes)[:, 1] == 0).all()
 
 
@@ -52,7 +54,9 @@ def test_every_batch_is_corrupted_anew() -> None:
 
 def test_the_chain_moves_among_the_records() -> None:
     z = (X - X.mean(0)) / X.std(0)
-    model = DenoisingAutoencoder(n_latents=40, learning_rate=1e-2, noise=0.3).fit(z, 5, 128)
+    model = DenoisingAutoencoder(n_latents=40, learning_rate=1e-2, corruption_noise=0.3).fit(
+        z, 5, 128
+    )
     chain = model.generate(z[:300], n_steps=20)
     assert chain.shape == (20, 300, 6)
     assert not np.allclose(chain[-1], chain[-2], atol=0.1)
@@ -76,7 +80,7 @@ def test_cost_falls_and_it_beats_a_plain_autoencoder_on_mnist() -> None:
 def check(images: digits.Digits, batch_size: int, learning_rate: float) -> None:
     """Require a falling cost over 20 epochs and the better repair of 30 % masked pixels."""
     settings = {"n_latents": 200, "learning_rate": learning_rate, "activation": "softplus"}
-    denoising = DenoisingAutoencoder(masking=0.3, **settings)
+    denoising = DenoisingAutoencoder(corruption_masking=0.3, **settings)
     costs = []
     for _ in range(20):
         denoising.fit(images.x, n_epochs=1, batch_size=batch_size)

@@ -52,7 +52,7 @@ def test_decoder_is_the_ridge_regression_on_the_code() -> None:
 
 def torch_adam(part: DenoisingSparseAutoencoder, encoder: torch.nn.Parameter) -> torch.optim.Adam:
     """Return torch's own optimiser of `encoder`, in the state of the autoencoder's."""
-    adam = torch.optim.Adam([encoder], lr=part._config.learning_rate)
+    adam = torch.optim.Adam([encoder], lr=part._hyperparameters.learning_rate)
     moments = {
         "step": torch.tensor(float(part.adam.n_steps)),
         "exp_avg": part.adam.first.clone(),
@@ -71,6 +71,8 @@ def test_encoder_step_is_adam_on_the_gradient_of_autograd(activation: str) -> No
         l1_weight=0.1,
         sparsity_weight=0.5,
         ridge=0.1,
+        sparsity_target=0.1,
+        corruption_noise=0.3,
         corruption_masking=0.0,
     )
     z = circle(2 * N)
@@ -80,14 +82,14 @@ def test_encoder_step_is_adam_on_the_gradient_of_autograd(activation: str) -> No
     encoder = torch.nn.Parameter(model.encoder.clone())
     adam = torch_adam(part, encoder)
     clean, rng = z[N:], generator(0, "t/0", 1, "corruption")
-    noise = config.corruption_noise * torch.randn(N, 4, generator=rng)
+    noise = 0.3 * torch.randn(N, 4, generator=rng)
     inputs = torch.cat([torch.ones(N, 1), clean + noise], dim=1)
     latents = getattr(torch, activation)(inputs @ encoder)
     recons = torch.cat([inputs, latents], dim=1) @ model.decoder.clone()
     penalty = (
         loss.l1_penalty(latents, 0.1)
         if activation == "relu"
-        else loss.kl_penalty(latents, config.sparsity_target, 0.5)
+        else loss.kl_penalty(latents, 0.1, 0.5)
     )
     ((clean - recons).square().mean() + penalty.value).backward()
     adam.step()
@@ -112,7 +114,7 @@ def test_kl_moves_the_mean_activation_to_its_target(weight: float, moves: bool) 
     )
     part = autoencoder(config, circle(N))
     learn(part, circle(300 * N))
-    assert (part.active_share == pytest.approx(0.1, abs=0.02)) == moves
+    assert (part.activity.active_share == pytest.approx(0.1, abs=0.02)) == moves
 
 
 @pytest.mark.parametrize("weight", [0.0, 30.0])
@@ -121,8 +123,8 @@ def test_l1_thins_the_code(weight: float) -> None:
         DetectorConfig(n_latents=32, l1_weight=weight, learning_rate=0.02), circle(N)
     )
     learn(part, circle(100 * N))
-    assert (part.active_share < 0.1) == (weight > 0)
-    assert (part.n_dead_latents > 0) == (weight > 0)
+    assert (part.activity.active_share < 0.1) == (weight > 0)
+    assert (part.activity.n_dead_latents > 0) == (weight > 0)
 
 
 def test_a_missing_feature_is_predicted_as_if_it_had_been_seen() -> None:

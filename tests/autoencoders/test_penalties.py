@@ -46,9 +46,9 @@ def test_k_is_checked() -> None:
 def test_the_jacobian_in_closed_form_is_that_of_autograd(activation: str) -> None:
     model = ContractiveAutoencoder(n_latents=9, activation=activation).fit(X, 3, 64)
     batch = model._batch(X[:20])
-    closed_form = model._squared_jacobian(model._encode(batch))
+    closed_form = model._squared_jacobian(model.encode(batch.x))
     for row, squared in zip(batch.x, closed_form, strict=True):
-        jacobian = torch.autograd.functional.jacobian(lambda x: model._activate(x[None])[0], row)
+        jacobian = torch.autograd.functional.jacobian(lambda x: model.encode(x[None])[0], row)
         torch.testing.assert_close(jacobian.square().sum(), squared.detach())
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from streamae.autoencoders import StackedDenoisingAutoencoder
+from streamae.numerics.seeds import generator
 from tests.autoencoders import digits
 
 DIGITS = digits.small()
@@ -25,7 +26,7 @@ def test_layers_are_learnt_one_after_the_other() -> None:
     x = DIGITS.x[:200]
     model = StackedDenoisingAutoencoder(n_latents=8).fit(x, 1, 50)
     before = model.state_dict()
-    model._learn_layer(1, x)
+    model._learn_layer(1, model._batch(x), generator(0, "t/0", 0, "batch"))
     after = model.state_dict()
     changed = {name for name in before if not np.array_equal(before[name], after[name])}
     assert {name for name in changed if not name.startswith("adam") and "." in name} == {

@@ -38,7 +38,7 @@ def run() -> list[str]:
 def times(d: int) -> tuple[float, float, float]:
     """Return the microseconds per record of score, learn and the bare products."""
     config = DetectorConfig(device="cpu")
-    size, period = config.block_size, config.effort.autoencoder_interval
+    size, period = config.block_size, config.learning_interval
     detector = Detector(config, d, "benchmark/0")
     while detector.n_blocks * size < 2 * config.autoencoder_memory:
         step(detector, records(size, d, detector.n_blocks))
@@ -75,14 +75,14 @@ def bare_products(config: DetectorConfig, d: int) -> Callable[[], None]:
 
     Factorising and solving are left out, and so is everything that is linear in the records.
     """
-    n, h, inputs = config.block_size, config.effort.n_latents, 1 + d
+    n, h, inputs = config.block_size, config.hyperparameters["n_latents"], 1 + d
     k = inputs + h
     score: list[Product] = [(n, inputs, h), (n, h, d), (n, inputs, d), (n, d, d), (n, d, d)]
     residual: list[Product] = [(d, n, d)]
     denoise: list[Product] = [(n, inputs, h), (n, k, d), (n, inputs, d)]
     descend: list[Product] = [(n, d, h), (inputs, n, h)]
     moments: list[Product] = [(k, n, k), (k, n, d), (d, n, d), (d, n, d), (d, n, d)]
-    shapes = config.effort.autoencoder_interval * (score + residual) + denoise + descend + moments
+    shapes = config.learning_interval * (score + residual) + denoise + descend + moments
     rng = torch.Generator().manual_seed(0)
     pairs = [
         (torch.randn(rows, inner, generator=rng), torch.randn(inner, columns, generator=rng))

@@ -203,7 +203,7 @@ def test_the_energy_of_z_counts_observed_values_alone() -> None:
     z = np.where(np.isnan(x), np.nan, evidence.z.double().numpy())
     energies = (evidence.linear_energy, np.nanmean(z**2, axis=1), evidence.residual_energy)
     covariance = torch.from_numpy(detector.state_dict()["linear.covariance"])
-    nats = float(detector.state_dict()["autoencoder.nats"])
+    nats = float(detector.state_dict()["autoencoder.comparison.nats"])
     expected = combined(*energies, nats, independence(covariance))
     np.testing.assert_allclose(evidence.energy, expected, rtol=1e-6)
     assert (combined(*energies, nats, 0.0) != evidence.energy).all()
