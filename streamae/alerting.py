@@ -49,7 +49,7 @@ class Episode(msgspec.Struct, array_like=True):
 
 
 class Flagged(NamedTuple):
-    """A record whose p-value is within the budget."""
+    """A record whose p-value is at most `alpha`."""
 
     ordinal: int
     offset: int
@@ -59,6 +59,7 @@ class Flagged(NamedTuple):
     score: float
     p_value: float
     threshold: float
+    alpha: float
     budget: float
     block: int
 
@@ -139,6 +140,7 @@ class Alerter:
             score=significant(record.score),
             p_value=significant(record.p_value),
             threshold=significant(record.threshold),
+            alpha=significant(record.alpha),
             budget=significant(record.budget),
             severity=self.severity(record.p_value, record.budget),
             episode_id=alert_id,

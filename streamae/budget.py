@@ -1,7 +1,11 @@
-"""The alert budget as a share of records, also when it is given per unit of event time.
+"""The alert budget as a share of records, and the p-value that keeps to it.
 
 A share is itself. `20 per day` becomes 20 / (records per day), where the record rate is estimated
 from event time over about the budget's own period, so it follows the stream's volume.
+
+P-values compare a score with earlier ones, so they err while scores drift. Records are flagged at a
+p-value that is moved after each block by how many were flagged: adaptive conformal inference (Gibbs
+and Candes, 2021, arXiv:2106.00170), on the logarithm.
 """
 
 import math
@@ -15,10 +19,26 @@ MOST_SHARE = 0.5
 """Beyond half of the records, "anomaly" has no meaning left."""
 
 
-class Pace(NamedTuple):
-    """Decayed sums over finished blocks; part of the state."""
+MOST_CORRECTION = math.log(2.0)
+"""P-values are right within a factor of two under steady drift. More would make up for an incident
+by overlooking the next one: what it flagged beyond the budget is forgiven instead."""
 
+FLAGGED_PER_STEP = 10.0
+"""Records flagged beyond the budget, or short of it, that move the correction by 1: few enough to
+follow a drift, enough not to follow chance (a standard deviation of 1 / sqrt(20) in a steady
+stream)."""
+
+RECORDS_PER_STEP = 10_000.0
+"""Records in which that many can move it, at least: a large budget is not followed by the block."""
+
+
+class Ledger(NamedTuple):
+    """What finished blocks came to; part of the state."""
+
+    correction: float = 0.0
+    """Logarithm of the p-value that flags over the budget's share."""
     records: float = 0.0
+    """Decayed count of records, as is the time they took."""
     elapsed_ms: float = 0.0
     latest_ms: int = NO_TIMESTAMP
     """Latest event time of a finished block."""
@@ -31,34 +51,52 @@ class AlertBudget:
         self._share = budget.share
         self._count = budget.count or 0.0
         self._per_ms = budget.per_ms or 1
-        self.pace = Pace()
+        self.ledger = Ledger()
 
     @property
     def share(self) -> float:
-        """Return the p-value at which records are flagged; 0 while the record rate is unknown."""
+        """Return the share of records to flag; 0 while the record rate is unknown."""
         if self._share is not None:
             return self._share
-        if self.pace.elapsed_ms <= 0:
+        if self.ledger.elapsed_ms <= 0:
             return 0.0
-        records_per_period = self.pace.records / self.pace.elapsed_ms * self._per_ms
+        records_per_period = self.ledger.records / self.ledger.elapsed_ms * self._per_ms
         return min(max(self._count / records_per_period, LEAST_SHARE), MOST_SHARE)
 
-    def observe(self, timestamps_ms: Longs) -> None:
-        """Take in the event times of a finished block, [block_size], milliseconds."""
-        if self._share is not None:
-            return
+    @property
+    def alpha(self) -> float:
+        """Return the p-value at which records are flagged."""
+        return min(self.share * math.exp(self.ledger.correction), MOST_SHARE)
+
+    def observe(self, timestamps_ms: Longs, n_flagged: int | None = None) -> None:
+        """Take in a finished block: its event times, [block_size], in milliseconds.
+
+        `n_flagged` of its records were flagged; None during warm-up, when none could be.
+        """
+        if n_flagged is not None:
+            self._correct(len(timestamps_ms), n_flagged)
+        if self._share is None:
+            self._keep_pace(timestamps_ms)
+
+    def _correct(self, n: int, n_flagged: int) -> None:
+        per_step = max(FLAGGED_PER_STEP, self.share * RECORDS_PER_STEP)
+        correction = self.ledger.correction + (self.share * n - n_flagged) / per_step
+        bounded = min(max(correction, -MOST_CORRECTION), MOST_CORRECTION)
+        self.ledger = self.ledger._replace(correction=bounded)
+
+    def _keep_pace(self, timestamps_ms: Longs) -> None:
         known = timestamps_ms[timestamps_ms != NO_TIMESTAMP]
         if not known.size:
             return
-        first, latest = self.pace.latest_ms, int(known.max())
+        first, latest = self.ledger.latest_ms, int(known.max())
         if first == NO_TIMESTAMP:
-            self.pace = Pace(latest_ms=latest)
+            self.ledger = self.ledger._replace(latest_ms=latest)
             return
         # Event time that runs backwards adds records but no time.
         elapsed = max(latest - first, 0)
         memory = math.exp(-elapsed / self._per_ms)
-        self.pace = Pace(
-            records=self.pace.records * memory + known.size,
-            elapsed_ms=self.pace.elapsed_ms * memory + elapsed,
+        self.ledger = self.ledger._replace(
+            records=self.ledger.records * memory + known.size,
+            elapsed_ms=self.ledger.elapsed_ms * memory + elapsed,
             latest_ms=max(first, latest),
         )

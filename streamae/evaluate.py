@@ -4,6 +4,7 @@ The detector sees what the daemon would show it, in the same blocks and with the
 are read for the report only.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -12,12 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamae.config import Config, parse_budget
+from streamae.budget import AlertBudget
+from streamae.config import Budget, Config, parse_budget
 from streamae.detector.blockwise import BlockwiseDetector, numbered
 from streamae.errors import ConfigError
 from streamae.labelled import read, select
 from streamae.transforms import Inputs
-from streamae.types import Bools, Doubles, Floats
+from streamae.types import NO_TIMESTAMP, Bools, Doubles, Floats
 
 UNJUDGED_ROWS = 512
 """First rows, which no quality figure counts: two default blocks, one of them without a model."""
@@ -38,8 +40,10 @@ class Report:
     roc_auc: float | None
     """Chance that an anomaly scores above a clean row, ties counting half."""
     average_precision: float | None
+    alert_rate: float | None
+    """Share of the rows after warm-up that would be flagged."""
     alert_rate_clean: float | None
-    """Share of the clean rows after warm-up that would be flagged."""
+    """That of the clean ones among them."""
     alert_budget: float
     warmup_rows: int
     """Rows before the detector would flag anything."""
@@ -65,6 +69,7 @@ class Report:
             ("judged rows", f"{self.judged_rows:,} (after the first {self._unjudged:,})"),
             ("ROC-AUC", _figure(self.roc_auc, ".4f")),
             ("average precision", _figure(self.average_precision, ".4f")),
+            ("alert rate", _figure(self.alert_rate, ".3%")),
             ("alert rate, clean rows", _figure(self.alert_rate_clean, ".3%")),
             ("alert budget", f"{self.alert_budget:.3%}"),
             ("warm-up rows", f"{self.warmup_rows:,}"),
@@ -94,7 +99,7 @@ def evaluate(
 
     Raise `ConfigError` when the file cannot be used or the budget is not a share of records.
     """
-    budget = _share(config.alerting.budget)
+    share = _share(config.alerting.budget)
     stream = read(path, label, rows)
     if config.record.features != "auto":
         stream = select(stream, config.record.features)
@@ -107,7 +112,8 @@ def evaluate(
     verdicts = judge(x, config, f"{config.source.topic or path.stem}/0", features)
     seconds = clock() - started
     judged = slice(max(UNJUDGED_ROWS, config.detector.block_size), None)
-    clean = verdicts.warm & ~anomalous
+    first, flagged = flag(verdicts.p_value, config, share)
+    clean = ~anomalous[first:]
     return Report(
         rows=len(x),
         features=len(features),
@@ -116,12 +122,13 @@ def evaluate(
         judged_rows=len(x[judged]),
         roc_auc=roc_auc(verdicts.score[judged], anomalous[judged]),
         average_precision=average_precision(verdicts.score[judged], anomalous[judged]),
-        alert_rate_clean=float((verdicts.p_value[clean] <= budget).mean()) if clean.any() else None,
-        alert_budget=budget,
-        warmup_rows=int((~verdicts.warm).sum()),
+        alert_rate=_mean(flagged),
+        alert_rate_clean=_mean(flagged[clean]),
+        alert_budget=share,
+        warmup_rows=min(first, len(x)),
         records_per_second=len(x) / seconds,
         seconds=seconds,
-        notes=_notes(judged.start, accepted, anomalous, verdicts),
+        notes=_notes(judged.start, accepted, anomalous, first),
     )
 
 
@@ -137,6 +144,19 @@ def judge(
     detector = BlockwiseDetector(config.detector, names, stream)
     scores, warm = detector.score_learn(Inputs.of(x))
     return Verdicts(*scores, warm)
+
+
+def flag(p_value: Doubles, config: Config, share: float) -> tuple[int, Bools]:
+    """Return the first row [n] that the daemon would judge, and which rows from it on it flags."""
+    size, budget = config.detector.block_size, AlertBudget(Budget(share=share))
+    # There is no score in the first block.
+    first = size * (1 + math.ceil(config.detector.scores_before(share) / size))
+    flagged = [np.zeros(0, np.bool_)]
+    for start in range(first, len(p_value), size):
+        block = p_value[start : start + size] <= budget.alpha
+        flagged.append(block)
+        budget.observe(np.full(len(block), NO_TIMESTAMP), int(block.sum()))
+    return first, np.concatenate(flagged)
 
 
 def roc_auc(scores: Floats | Doubles, anomalous: Bools) -> float | None:
@@ -175,7 +195,7 @@ def _tally(scores: Floats | Doubles, anomalous: Bools) -> tuple[Doubles, Doubles
     return positives, everyone - positives
 
 
-def _notes(first: int, accepted: Bools, anomalous: Bools, verdicts: Verdicts) -> tuple[str, ...]:
+def _notes(first: int, accepted: Bools, anomalous: Bools, warm_from: int) -> tuple[str, ...]:
     notes = []
     if not accepted.all():
         n, row = int((~accepted).sum()), int(np.argmin(accepted)) + 1
@@ -186,9 +206,9 @@ def _notes(first: int, accepted: Bools, anomalous: Bools, verdicts: Verdicts) ->
     elif judged.all() or not judged.any():
         kind = "an anomaly" if judged.all() else "clean"
         notes.append(f"ROC-AUC and average precision need both labels: all rows are {kind}")
-    if not verdicts.warm.any():
+    if warm_from >= len(anomalous):
         notes.append("the detector did not finish its warm-up")
-    elif (anomalous | ~verdicts.warm).all():
+    elif anomalous[warm_from:].all():
         notes.append("no clean row after warm-up")
     return tuple(notes)
 
@@ -201,6 +221,10 @@ def _share(budget: float | str) -> float:
             " evaluate with a share of records such as --set alerting.budget=0.001"
         )
     return share
+
+
+def _mean(flags: Bools) -> float | None:
+    return float(flags.mean()) if len(flags) else None
 
 
 def _figure(value: float | None, spec: str) -> str:

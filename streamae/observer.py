@@ -8,7 +8,7 @@ import numpy as np
 
 from streamae.decode import Reason
 from streamae.log import Logger
-from streamae.metrics import Metrics, Rebalance, Stage, Status
+from streamae.metrics import Metric, Metrics, Rebalance, Stage, Status
 from streamae.pipeline import Pipeline, Processed
 from streamae.records import Alert
 from streamae.types import NO_TIMESTAMP, Commit, Poll, RecordBatch, TopicPartition
@@ -138,11 +138,21 @@ class Observer:
 
     def _judging(self, pipeline: Pipeline) -> None:
         """Take note of how far the warm-up is, and of the threshold once it is over."""
-        partition, online = pipeline.partition, pipeline.online
-        self.metrics.warmup(partition, online.detector.warmup_progress if online else 0.0)
-        share = pipeline.alert_share
-        if online is not None and share:
-            self.metrics.threshold(partition, online.detector.threshold(share), share)
+        partition, online, alpha = pipeline.partition, pipeline.online, pipeline.alpha
+        before = self.metrics.value(Metric.WARMUP_PROGRESS_RATIO, partition)
+        self.metrics.warmup(partition, pipeline.warmup_progress)
+        if online is None or not alpha:
+            return
+        threshold = online.detector.threshold(alpha)
+        self.metrics.threshold(partition, threshold, alpha, pipeline.alert_share)
+        if before is not None and before < 1.0:
+            log.info(
+                "warm-up is over, records are judged from here on",
+                partition=str(partition),
+                ordinal=online.n_learnt,
+                threshold=threshold,
+                budget=pipeline.alert_share,
+            )
 
     def _scored(self, partition: TopicPartition, done: Processed) -> None:
         self.metrics.scored(partition, np.concatenate(done.scores), int(done.timestamps_ms.max()))

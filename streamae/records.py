@@ -72,8 +72,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=ANO
     score: float
     p_value: float
     threshold: float
+    """The score whose p-value is `alpha`."""
+    alpha: float
+    """P-value at which records were flagged: the budget, corrected by how many were before."""
     budget: float
-    """Share of records flagged in the long run, the p-value the threshold stands for."""
+    """Share of records flagged in the long run."""
     severity: Severity
     episode_id: str
     start_of_episode: bool = True

@@ -15,6 +15,7 @@ def alert(offset: int, feature: str = "pressure", **changes: Any) -> Alert:
         "score": 33.98,
         "p_value": 2e-5,
         "threshold": 11.41,
+        "alpha": 1e-3,
         "budget": 1e-3,
         "severity": "critical",
         "episode_id": f"id-{offset}",

@@ -23,6 +23,7 @@ def flagged(
         score=10.0 / p_value,
         p_value=p_value,
         threshold=5.0,
+        alpha=BUDGET,
         budget=BUDGET,
         block=1,
     )

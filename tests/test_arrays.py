@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from streamae import Detector
-from streamae.config import Config, DetectorConfig
+from streamae.config import AlertingConfig, Config, DetectorConfig
 from streamae.detector import Detector as BlockDetector
 from streamae.errors import SnapshotError
-from streamae.evaluate import evaluate, judge
+from streamae.evaluate import evaluate, flag, judge
 from streamae.pipeline import Pipeline
 from streamae.pipeline.online import OnlineDetector, Rows
 from streamae.transforms import Inputs
@@ -68,11 +68,12 @@ def test_roc_auc_is_the_reports(tmp_path: Path) -> None:
     y = np.zeros(N, np.int64)
     y[::53] = 1
     np.savez(tmp_path / "some.npz", X=x, y=y)
-    report = evaluate(tmp_path / "some.npz", CONFIG)
+    config = Config(detector=CONFIG.detector, alerting=AlertingConfig(budget=0.01))
+    report = evaluate(tmp_path / "some.npz", config)
     verdicts = Detector(topic="some", **SMALL).score_learn(x)
     assert report.warmup_rows == (~verdicts.warm).sum()
-    clean = verdicts.warm & (y == 0)
-    assert report.alert_rate_clean == (verdicts.p_value[clean] <= 1e-3).mean()
+    first, flagged = flag(verdicts.p_value, config, 0.01)
+    assert report.alert_rate_clean == flagged[y[first:] == 0].mean()
 
 
 def test_learn_says_what_each_block_taught() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from streamae.budget import LEAST_SHARE, MOST_SHARE, AlertBudget
-from streamae.config import parse_budget
+from streamae.config import Budget, parse_budget
 from streamae.types import NO_TIMESTAMP
 
 HOUR_MS = 3_600_000
@@ -44,10 +44,10 @@ def test_nothing_is_flagged_before_the_rate_is_known() -> None:
 
 def test_time_that_runs_backwards_is_no_time() -> None:
     budget = tracked("20 per day", 1000)
-    before = budget.pace
+    before = budget.ledger
     budget.observe(np.arange(100))
-    assert budget.pace.elapsed_ms == before.elapsed_ms
-    assert budget.pace.latest_ms == before.latest_ms
+    assert budget.ledger.elapsed_ms == before.elapsed_ms
+    assert budget.ledger.latest_ms == before.latest_ms
 
 
 def test_share_stays_within_sense() -> None:
@@ -60,9 +60,53 @@ def test_share_stays_within_sense() -> None:
     assert dense.share == LEAST_SHARE
 
 
-def test_pace_continues_from_saved_state() -> None:
+def test_ledger_continues_from_saved_state() -> None:
     one, other = tracked("20 per day", 1000), AlertBudget(parse_budget("20 per day"))
-    other.pace = one.pace
+    other.ledger = one.ledger
     for budget in (one, other):
         budget.observe(np.arange(1000, 1100) * 1000)
-    assert one.pace == other.pace
+    assert one.ledger == other.ledger
+
+
+def closed_loop(p_values: np.ndarray, share: float = 1e-3, size: int = 256) -> np.ndarray:
+    """Return which records [n] of whole blocks are flagged, each block by what came before it."""
+    budget, flagged = AlertBudget(Budget(share=share)), []
+    for block in p_values.reshape(-1, size):
+        flagged.append(block <= budget.alpha)
+        budget.observe(np.full(size, NO_TIMESTAMP), int(flagged[-1].sum()))
+    return np.concatenate(flagged)
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.0, 1.7])
+@pytest.mark.parametrize("share", [1e-3, 0.02])
+def test_p_values_that_err_by_a_factor_are_made_up_for(share: float, factor: float) -> None:
+    p = np.random.default_rng(1).random(1000 * 256) * factor
+    observed = closed_loop(p, share)[50 * 256 :].mean()
+    assert observed == pytest.approx(share, rel=0.1)
+    if factor != 1.0:
+        assert (p <= share).mean() != pytest.approx(share, rel=0.3)
+
+
+def test_steady_p_values_are_hardly_corrected() -> None:
+    rng = np.random.default_rng(2)
+    budget, corrections = AlertBudget(Budget(share=1e-3)), []
+    for _ in range(4000):
+        n_flagged = int((rng.random(256) <= budget.alpha).sum())
+        budget.observe(np.full(256, NO_TIMESTAMP), n_flagged)
+        corrections.append(budget.ledger.correction)
+    assert abs(np.mean(corrections)) < 0.1
+    assert np.std(corrections) < 0.3
+
+
+def test_no_incident_and_no_silence_moves_the_p_value_by_more_than_two() -> None:
+    budget = AlertBudget(Budget(share=1e-3))
+    for n_flagged, expected in ((256, 0.5e-3), (0, 2e-3)):
+        for _ in range(100):
+            budget.observe(np.full(256, NO_TIMESTAMP), n_flagged)
+        assert budget.alpha == pytest.approx(expected)
+
+
+def test_nothing_is_corrected_during_warm_up() -> None:
+    budget = AlertBudget(Budget(share=1e-3))
+    budget.observe(np.full(256, NO_TIMESTAMP))
+    assert budget.alpha == 1e-3

@@ -1,6 +1,7 @@
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,8 @@ import pytest
 from streamae.config import AlertingConfig, Config, DetectorConfig, RecordConfig
 from streamae.detector import Detector
 from streamae.errors import ConfigError
-from streamae.evaluate import average_precision, evaluate, judge, roc_auc
+from streamae.evaluate import average_precision, evaluate, flag, judge, roc_auc
+from streamae.local import MemoryLog
 from streamae.pipeline import Pipeline
 from streamae.types import NO_TIMESTAMP, RecordBatch, TopicPartition
 
@@ -101,12 +103,33 @@ def test_figures_follow_from_the_verdicts(stream: Path) -> None:
     config = Config(alerting=AlertingConfig(budget=0.05))
     x, y = planted()
     verdicts = judge(x, config, "planted/0")
-    clean = verdicts.warm & (y == 0)
     report = evaluate(stream, config)
     assert report.roc_auc == roc_auc(verdicts.score[512:], y[512:] == 1)
     assert report.average_precision == average_precision(verdicts.score[512:], y[512:] == 1)
-    assert report.alert_rate_clean == (verdicts.p_value[clean] <= 0.05).mean() > 0
     assert report.warmup_rows == (~verdicts.warm).sum()
+
+
+def test_what_it_flags_is_what_the_daemon_flags(stream: Path) -> None:
+    x, y = planted()
+    config = Config(record=RecordConfig(format="float32"), alerting=AlertingConfig(budget=0.1))
+    names = tuple(f"x{at}" for at in range(D))
+    log = MemoryLog([row.tobytes() for row in x.astype("<f4")])
+    partition = TopicPartition("planted", 0)
+    batch = replace(log.read(partition, 0, N), columns=names)
+    done = Pipeline(config, partition, 0).process(batch)
+    p_value = judge(x, config, "planted/0", names).p_value
+    first, flagged = flag(p_value, config, 0.1)
+    report = evaluate(stream, config)
+    assert (N - first, int(flagged.sum())) == (done.n_judged, done.n_flagged)
+    assert report.alert_rate == done.n_flagged / done.n_judged > 0
+    assert report.alert_rate_clean == flagged[y[first:] == 0].mean() > 0
+    assert (flagged != (p_value[first:] <= 0.1)).any()
+
+
+def test_a_small_budget_is_not_judged_before_its_p_value_can_be_estimated(stream: Path) -> None:
+    report = evaluate(stream, Config(alerting=AlertingConfig(budget=1 / 1500)))
+    assert report.warmup_rows == 256 + 6 * 256
+    assert evaluate(stream, Config(alerting=AlertingConfig(budget=1e-5))).alert_rate is None
 
 
 def test_labels_are_not_shown_to_the_detector(stream: Path, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_restarted_detector_shows_what_it_knows_at_once() -> None:
     after = Observed(values(N), sink)
     assert after.sample("records_consumed_total") == 0
     assert after.sample("warmup_progress_ratio") == 1
-    for name in ("threshold", "alert_rate_target"):
+    for name in ("threshold", "alert_p_value", "alert_rate_target"):
         assert after.sample(name) == before.sample(name)
         assert after.sample(name) is not None
     assert after.status.document()["warmup"] == 1

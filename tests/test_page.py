@@ -126,7 +126,7 @@ def test_numbers(daemon: Daemon, page: Page) -> None:
     daemon.metrics.consumed(A, 2000, 1)
     daemon.metrics.invalid(B, "empty")
     daemon.metrics.judged(A, 10_000, 8)
-    daemon.metrics.threshold(A, 9.25, 0.001)
+    daemon.metrics.threshold(A, 9.25, 0.002, 0.001)
     daemon.metrics.alerts(A, "warning", 3)
     daemon.metrics.checkpoint(A, 181_234)
     page.goto(daemon.server.url)

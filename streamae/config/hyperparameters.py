@@ -1,5 +1,6 @@
 """The keys of the model: everything here changes scores, so it is part of a snapshot's identity."""
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -130,7 +131,11 @@ class DetectorConfig(Section, frozen=True):
     ] = 32
     warmup_records: Annotated[
         int,
-        about("Scores seen before anything is flagged; fewer make small p-values a guess.", ge=1),
+        about(
+            "Scores seen before anything is flagged, at least; a budget of one in n waits for n,"
+            " or for `calibration_memory`.",
+            ge=1,
+        ),
     ] = 1024
     calibration_memory: Annotated[
         int,
@@ -164,3 +169,11 @@ class DetectorConfig(Section, frozen=True):
             yield "activation", f"with `model: {self.model}` it is {' or '.join(model.activations)}"
         if taken.get("k", 0) > taken["n_latents"]:
             yield "k", f"must not exceed `n_latents`, which is {taken['n_latents']}"
+
+    def scores_before(self, alpha: float) -> int:
+        """Return how many scores it takes to judge by the p-value `alpha`.
+
+        With one score beyond it to be expected among them, the tail is followed no further than
+        ten times beyond its tenth-highest score; more than are remembered make it no better.
+        """
+        return max(self.warmup_records, min(math.ceil(1.0 / alpha), self.calibration_memory))

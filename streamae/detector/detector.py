@@ -65,16 +65,15 @@ class Detector:
     def device(self) -> str:
         return str(self._device)
 
-    @property
-    def warmup_progress(self) -> float:
-        """Share of the warm-up done: `warmup_records` scores after the first block."""
+    def warmup_progress(self, alpha: float = 1.0) -> float:
+        """Return the share of the warm-up done, until a p-value of `alpha` can be judged by."""
         scored = max(self.n_blocks - 1, 0) * self._config.block_size
-        return min(scored / self._config.warmup_records, 1.0)
+        return min(scored / self._config.scores_before(alpha), 1.0)
 
     @property
     def warm(self) -> bool:
         """Whether p-values mean something; before, nothing is anomalous."""
-        return self.warmup_progress >= 1.0
+        return self.warmup_progress() >= 1.0
 
     @torch.inference_mode()
     def score(self, x: Floats, n: int) -> Scores:

@@ -99,8 +99,8 @@ class StreamingAnomalyDetector(base.AnomalyDetector):
 
     @property
     def warmup_progress(self) -> float:
-        """1 once p-values mean something, after `block_size + warmup_records` records."""
-        return 0.0 if self._blocks is None else self._blocks.detector.warmup_progress
+        """1 once records can be judged: after `block_size + warmup_records`, or 1 / `budget`."""
+        return 0.0 if self._blocks is None else self._blocks.detector.warmup_progress(self.budget)
 
     def score_one(self, x: Mapping[Hashable, Any]) -> float:
         """Return the score of x, higher being more anomalous; 0 where there is no model yet."""

@@ -113,6 +113,11 @@ class Metric(Enum):
         "counter", "Records compared with the threshold, so none during warm-up.", PARTITION
     )
     RECORDS_FLAGGED = Family("counter", "Records at or above the threshold.", PARTITION)
+    ALERT_P_VALUE = Family(
+        "gauge",
+        "P-value at which records are flagged: the target, corrected by how many were.",
+        PARTITION,
+    )
     ALERT_RATE_TARGET = Family("gauge", "Share of records the alert budget allows.", PARTITION)
     ALERT_RATE_OBSERVED = Family(
         "gauge", "Share flagged of about the last 100,000 records judged.", PARTITION

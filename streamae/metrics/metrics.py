@@ -135,9 +135,12 @@ class Metrics:
             rate = self._rates[partition].update(n, n_flagged)
             self._series.set(Metric.ALERT_RATE_OBSERVED, rate, labels)
 
-    def threshold(self, partition: TopicPartition, value: float, target: float) -> None:
-        """Note the score that is flagged, and the share of records the budget allows."""
+    def threshold(
+        self, partition: TopicPartition, value: float, alpha: float, target: float
+    ) -> None:
+        """Note the score that is flagged, its p-value, and the share the budget allows."""
         self._series.set(Metric.THRESHOLD, value, _labels(partition))
+        self._series.set(Metric.ALERT_P_VALUE, alpha, _labels(partition))
         self._series.set(Metric.ALERT_RATE_TARGET, target, _labels(partition))
 
     def alerts(self, partition: TopicPartition, severity: Severity, n: int = 1) -> None:

@@ -123,6 +123,7 @@ class Status:
             "warmup": value(Metric.WARMUP_PROGRESS_RATIO) or 0.0,
             "ordinal": int(value(Metric.MODEL_RECORDS_SEEN) or 0),
             "threshold": value(Metric.THRESHOLD),
+            "alert_p_value": value(Metric.ALERT_P_VALUE),
             "alert_rate_target": value(Metric.ALERT_RATE_TARGET),
             "alert_rate_observed": value(Metric.ALERT_RATE_OBSERVED),
             "checkpoint_timestamp_seconds": value(Metric.CHECKPOINT_LAST_SUCCESS_TIMESTAMP_SECONDS),

@@ -16,8 +16,8 @@ ERROR_HEADER = "__streamae.errors."
 _encoder = msgspec.json.Encoder()
 
 
-def scores(partition: TopicPartition, scored: Scored, share: float) -> list[Output]:
-    """Return one message per new record; a p-value of at most `share` is an anomaly."""
+def scores(partition: TopicPartition, scored: Scored, alpha: float) -> list[Output]:
+    """Return one message per new record; a p-value of at most `alpha` is an anomaly."""
     rows = scored.rows
     score = scored.scores.score[scored.slots]
     p_value = scored.scores.p_value[scored.slots]
@@ -27,7 +27,7 @@ def scores(partition: TopicPartition, scored: Scored, share: float) -> list[Outp
         rows.inputs.timestamps_ms.tolist(),
         _significant(score).tolist(),
         _significant(p_value).tolist(),
-        (p_value <= share).tolist(),
+        (p_value <= alpha).tolist(),
         strict=True,
     )
     topic, number = partition
@@ -53,7 +53,7 @@ def scores(partition: TopicPartition, scored: Scored, share: float) -> list[Outp
 
 
 def score_block(
-    partition: TopicPartition, online: OnlineDetector, scored: Scored, share: float
+    partition: TopicPartition, online: OnlineDetector, scored: Scored, alpha: float
 ) -> Output:
     """Return one message for a full block; its time is that of the block's last record."""
     score, p_value = scored.scores.score, scored.scores.p_value
@@ -64,7 +64,7 @@ def score_block(
         offsets=online.offsets.tolist(),
         scores=_significant(score).tolist(),
         p_values=_significant(p_value).tolist(),
-        anomalies=np.flatnonzero(p_value <= share).tolist(),
+        anomalies=np.flatnonzero(p_value <= alpha).tolist(),
     )
     timestamp_ms = int(online.block.timestamps_ms[-1])
     return Output("scores", partition, None, _encoder.encode(message), JSON_HEADERS, timestamp_ms)

@@ -6,27 +6,25 @@ behind the boundary can be processed again to arrive at the same place.
 """
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from streamae import snapshot
 from streamae.alerting import Alerter, Flagged
-from streamae.budget import AlertBudget, Pace
+from streamae.budget import AlertBudget, Ledger
 from streamae.config import Config, parse_budget
 from streamae.decode import Decoded, Decoder, Reject
-from streamae.detector import Learned
 from streamae.metrics import Stage
 from streamae.pipeline import outputs
 from streamae.pipeline.limits import RejectCounts, RejectLimit
 from streamae.pipeline.online import OnlineDetector, Rows, Scored
-from streamae.records import Alert, Reasons, Recovered
+from streamae.pipeline.processed import Processed
+from streamae.records import Reasons
 from streamae.transforms import Inputs
-from streamae.types import Bools, Floats, Longs, Output, RecordBatch, TopicPartition
+from streamae.types import Bools, RecordBatch, TopicPartition
 
 StageTimer = Callable[[Stage], AbstractContextManager[None]]
 
@@ -36,35 +34,6 @@ def untimed(stage: Stage) -> AbstractContextManager[None]:  # noqa: ARG001 - a t
     return nullcontext()
 
 
-@dataclass(slots=True)
-class Processed:
-    """What a batch caused."""
-
-    outputs: list[Output] = field(default_factory=list)
-    alerts: list[Alert | Recovered] = field(default_factory=list)
-    learned: list[Learned] = field(default_factory=list)
-    scores: list[Floats] = field(default_factory=list)
-    """Scores of the batch's valid records, one piece per block."""
-    thresholds: list[float] = field(default_factory=list)
-    """Score from which records of each piece are flagged; NaN during warm-up."""
-    rejects: Counter[str] = field(default_factory=Counter)
-    n_records: int = 0
-    n_missing: int = 0
-    """Missing values of the valid records."""
-    n_nonfinite: int = 0
-    """Scores that are no numbers although there was a model to give one."""
-    n_bytes: int = 0
-    n_judged: int = 0
-    """Records compared with a threshold, none during warm-up."""
-    n_flagged: int = 0
-    first_ordinal: int = 0
-    """Ordinal of the first valid record."""
-    timestamps_ms: Longs = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    """Event times of the valid records."""
-    stop: str | None = None
-    """Why the daemon has to stop behind this batch."""
-
-
 class Boundary(NamedTuple):
     """The last block boundary: where in the log it is, and the state of the small parts there."""
 
@@ -72,7 +41,7 @@ class Boundary(NamedTuple):
     ordinal: int
     episodes: Any
     counts: RejectCounts
-    pace: Pace
+    ledger: Ledger
 
 
 class Pipeline:
@@ -111,7 +80,7 @@ class Pipeline:
         pipeline = cls(config, partition, header.offset, stage)
         pipeline._alerter.load_state(header.state["episodes"])
         pipeline._limit.counts = RejectCounts(*header.state["rejects"])
-        pipeline._budget.pace = Pace(*header.state["pace"])
+        pipeline._budget.ledger = Ledger(*header.state["budget"])
         if header.features is not None:
             pipeline.online = OnlineDetector(config.detector, header.features, partition)
             pipeline.online.load_state_dict(arrays)
@@ -119,11 +88,20 @@ class Pipeline:
         return pipeline
 
     @property
+    def warmup_progress(self) -> float:
+        """Share of the warm-up done; at 1 the budget can be judged by."""
+        share = self._budget.share
+        return self.online.detector.warmup_progress(share) if self.online and share else 0.0
+
+    @property
     def alert_share(self) -> float:
-        """Share of records that may be flagged; 0 during warm-up."""
-        if self.online is None or not self.online.detector.warm:
-            return 0.0
-        return self._budget.share
+        """Share of records to flag; 0 during warm-up."""
+        return self._budget.share if self.warmup_progress >= 1.0 else 0.0
+
+    @property
+    def alpha(self) -> float:
+        """P-value at which records are flagged; 0 during warm-up."""
+        return self._budget.alpha if self.warmup_progress >= 1.0 else 0.0
 
     def skip_to(self, offset: int) -> None:
         """Go on at `offset` with an empty block: the records before it are gone."""
@@ -142,7 +120,7 @@ class Pipeline:
             ordinal=at.ordinal,
             features=None if online is None else online.features,
             model=snapshot.model_keys(self._config),
-            state={"episodes": at.episodes, "rejects": at.counts, "pace": at.pace},
+            state={"episodes": at.episodes, "rejects": at.counts, "budget": at.ledger},
         )
         return snapshot.encode(header, {} if online is None else online.state_dict())
 
@@ -217,8 +195,8 @@ class Pipeline:
         """Score the rows with the model of the last block; learn when they complete a block."""
         with self._stage("score"):
             scored = online.score(rows)
-        share = self.alert_share
-        threshold = online.detector.threshold(share) if share else math.nan
+        alpha = self.alpha
+        threshold = online.detector.threshold(alpha) if alpha else math.nan
         new = scored.scores.score[scored.slots]
         done.scores.append(new)
         if scored.scores.evidence is not None:
@@ -229,7 +207,8 @@ class Pipeline:
             self._emit_scores(online, scored, done)
         if online.full:
             offset = int(rows.offsets[-1]) + 1
-            self._budget.observe(online.block.timestamps_ms)
+            hits = int((scored.scores.p_value <= alpha).sum()) if alpha else None
+            self._budget.observe(online.block.timestamps_ms, hits)
             with self._stage("train"):
                 done.learned.append(online.learn(scored.scores))
             self.boundary = self._here(offset, online.n_learnt)
@@ -240,7 +219,7 @@ class Pipeline:
         """Turn records whose p-value is within the budget into episodes and alerts."""
         flagged = self._flagged(online, scored, threshold)
         done.n_flagged += len(flagged)
-        done.n_judged += len(scored.rows.offsets) if self.alert_share else 0
+        done.n_judged += len(scored.rows.offsets) if self.alpha else 0
 
         def explain(record: Flagged) -> Reasons:
             slot = record.ordinal - scored.first_ordinal
@@ -251,10 +230,10 @@ class Pipeline:
             done.outputs.append(output)
 
     def _flagged(self, online: OnlineDetector, scored: Scored, threshold: float) -> list[Flagged]:
-        share = self.alert_share
+        alpha = self.alpha
         rows, first = scored.rows, scored.slots.start
         score, p_value = scored.scores.score, scored.scores.p_value
-        hits = np.flatnonzero(p_value[scored.slots] <= share).tolist() if share else []
+        hits = np.flatnonzero(p_value[scored.slots] <= alpha).tolist() if alpha else []
         return [
             Flagged(
                 ordinal=scored.first_ordinal + first + row,
@@ -265,7 +244,8 @@ class Pipeline:
                 score=float(score[first + row]),
                 p_value=float(p_value[first + row]),
                 threshold=threshold,
-                budget=share,
+                alpha=alpha,
+                budget=self.alert_share,
                 block=online.detector.n_blocks,
             )
             for row in hits
@@ -276,11 +256,9 @@ class Pipeline:
         if config.scores is None:
             return
         if config.scores_per == "record":
-            done.outputs.extend(outputs.scores(self.partition, scored, self.alert_share))
+            done.outputs.extend(outputs.scores(self.partition, scored, self.alpha))
         elif online.full:
-            done.outputs.append(
-                outputs.score_block(self.partition, online, scored, self.alert_share)
-            )
+            done.outputs.append(outputs.score_block(self.partition, online, scored, self.alpha))
 
     def _reject(self, batch: RecordBatch, rejects: list[Reject], done: Processed) -> None:
         for reject in rejects:
@@ -289,5 +267,5 @@ class Pipeline:
 
     def _here(self, offset: int, ordinal: int) -> Boundary:
         return Boundary(
-            offset, ordinal, self._alerter.state(), self._limit.counts, self._budget.pace
+            offset, ordinal, self._alerter.state(), self._limit.counts, self._budget.ledger
         )

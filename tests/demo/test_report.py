@@ -21,6 +21,7 @@ def alert(**fields: Any) -> Alert:
         "score": 9.0,
         "p_value": 2e-5,
         "threshold": 5.0,
+        "alpha": 1e-3,
         "budget": 0.001,
         "severity": "critical",
         "episode_id": "a",

@@ -44,10 +44,20 @@ def test_warm_up_is_silent_and_its_progress_a_function_of_the_log() -> None:
         assert np.isnan(answer.score).all() == (detector.n_blocks == 0)
         assert (answer.p_value < 1e-3).any() == detector.warm
         assert np.isfinite(detector.threshold(1e-3)) == detector.warm
-        steps.append((detector.warmup_progress, detector.warm))
+        steps.append((detector.warmup_progress(), detector.warm))
         detector.learn(block, answer)
     assert [progress for progress, _ in steps] == [0.0, 0.0, 0.25, 0.5, 0.75, 1.0]
     assert [warm for _, warm in steps] == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize(("alpha", "wanted"), [(0.5, 512), (1e-3, 1000), (1e-5, 2048)])
+def test_warm_up_for_a_p_value_sees_as_many_scores_as_it_takes(alpha: float, wanted: int) -> None:
+    config = DetectorConfig(device="cpu", warmup_records=512, calibration_memory=2048)
+    detector = Detector(config, 8, "topic/0")
+    checks.feed(detector, normal(3 * 256))
+    assert detector.warmup_progress(alpha) == pytest.approx(512 / wanted)
+    checks.feed(detector, normal(6 * 256))
+    assert detector.warmup_progress(alpha) == 1.0
 
 
 def test_p_value_and_threshold_decide_alike() -> None:

@@ -53,7 +53,7 @@ def report_everything(metrics: Metrics, partition: TopicPartition) -> None:
     metrics.offsets_lost(partition, 4)
     metrics.scored(partition, np.array([1.0, 2.0, np.nan], np.float32), 1_700_000_000_000)
     metrics.judged(partition, 2, 1)
-    metrics.threshold(partition, 1.5, 0.001)
+    metrics.threshold(partition, 1.5, 0.002, 0.001)
     metrics.alerts(partition, "critical")
     metrics.suppressed(partition, 2)
     metrics.warmup(partition, 1.0)

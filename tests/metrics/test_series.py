@@ -37,7 +37,7 @@ def test_series_start_at_zero(metrics: Metrics, sample: Sample) -> None:
 def test_gauges_wait_for_their_first_value(metrics: Metrics, sample: Sample) -> None:
     assert sample("threshold", **LABELS) is None
     assert sample("checkpoint_last_success_timestamp_seconds", **LABELS) is None
-    metrics.threshold(A, np.float32(12.5), 0.001)
+    metrics.threshold(A, np.float32(12.5), 0.002, 0.001)
     assert type(metrics.value(Metric.THRESHOLD, A)) is float
     assert sample("threshold", **LABELS) == 12.5
     assert sample("alert_rate_target", **LABELS) == 0.001
@@ -49,7 +49,7 @@ def test_removed_partitions_leave_no_series(registry: CollectorRegistry, metrics
     report_everything(metrics, B)
     metrics.removed([A], "lost")
     assert list(partition_samples(registry, 0)) == []
-    assert len(list(partition_samples(registry, 10))) == 57
+    assert len(list(partition_samples(registry, 10))) == 58
     assert metrics.partitions == [B]
 
 
@@ -101,6 +101,6 @@ def test_open_metrics_parse(registry: CollectorRegistry, metrics: Metrics) -> No
 
 
 def test_non_finite_gauges_are_exposed(registry: CollectorRegistry, metrics: Metrics) -> None:
-    metrics.threshold(A, math.inf, 0.001)
+    metrics.threshold(A, math.inf, 0.002, 0.001)
     exposed = generate_latest(registry).decode()
     assert 'streamae_threshold{partition="0",topic="in"} +Inf' in exposed

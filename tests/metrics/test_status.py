@@ -60,7 +60,7 @@ def test_numbers_come_from_the_metrics(metrics: Metrics, status: Status, clock: 
     metrics.invalid(B, "empty", 3)
     metrics.warmup(A, 1.0)
     metrics.warmup(B, 0.25)
-    metrics.threshold(A, 8.25, 0.001)
+    metrics.threshold(A, 8.25, 0.002, 0.001)
     metrics.alerts(A, "warning", 2)
     clock.now = 1_700_000_000.25
     metrics.checkpoint(A, 81_920)
@@ -140,7 +140,7 @@ def test_removed_partitions_are_not_shown(metrics: Metrics, status: Status) -> N
 
 
 def test_plain_json_without_nan(metrics: Metrics, status: Status) -> None:
-    metrics.threshold(A, math.inf, 0.001)
+    metrics.threshold(A, math.inf, 0.002, 0.001)
     metrics.warmup(A, math.nan)
     status.scored(A, 0, np.array([np.nan]), np.array([-1]), math.nan)
     text = msgspec.json.encode(status.document()).decode()

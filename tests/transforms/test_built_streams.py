@@ -43,7 +43,7 @@ def test_a_counter_that_races_is_seen_in_its_change() -> None:
 
 def test_an_alert_names_the_change_in_the_unit_of_the_counter() -> None:
     x, keys, anomalous = racing_counters(N)
-    pipeline = Pipeline(config(budget=0.005, block_size=256), PARTITION, 0)
+    pipeline = Pipeline(config(budget=0.01, block_size=256), PARTITION, 0)
     alerts = pipeline.process(as_log(x, keys).read(PARTITION, 0, N)).alerts
     right = [a for a in alerts if isinstance(a, Alert) and anomalous[a.source.offset]]
     assert len(right) >= 20
