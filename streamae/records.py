@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from streamae.types import NO_TIMESTAMP
 
@@ -115,6 +116,10 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     score: float | None
     p_value: float | None
     anomaly: bool
+    code: list[float] | UnsetType | None = UNSET
+    """Latents of the autoencoder; with `output.emit: codes`."""
+    reconstruction: dict[str, float] | UnsetType | None = UNSET
+    """What the code says the features should be; with `output.emit: reconstruction`."""
 
 
 class ScoreBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +133,10 @@ class ScoreBlock(msgspec.Struct, frozen=True, kw_only=True):
     p_values: list[float | None]
     anomalies: list[int]
     """Positions within the block of the flagged records."""
+    codes: list[list[float]] | UnsetType | None = UNSET
+    """Latents of the autoencoder, by record; with `output.emit: codes`."""
+    reconstructions: list[dict[str, float]] | UnsetType | None = UNSET
+    """What the code says the features should be, by record; with `output.emit: reconstruction`."""
 
 
 def schemas() -> Mapping[str, dict[str, Any]]:

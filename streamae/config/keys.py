@@ -136,6 +136,8 @@ def _in_words(info: introspect.Type) -> str:
     match info:
         case introspect.VarTupleType(item):
             return f"a list of {_in_words(item)}"
+        case introspect.LiteralType(values):
+            return " and ".join(map(str, values))
         case introspect.CustomType(cls):
             return _WORDS[cls]
         case introspect.StrType(pattern=str(pattern)):

@@ -28,6 +28,7 @@ def check(config: Config) -> Iterator[Violation]:
     yield from _features(config)
     yield from _detector(config)
     yield from _budget(config)
+    yield from _emit(config)
     yield from _channels(config)
     yield from _delivery(config)
     yield from _sasl(config)
@@ -59,6 +60,11 @@ def _budget(config: Config) -> Iterator[Violation]:
         parse_budget(config.alerting.budget)
     except ValueError as error:
         yield "alerting.budget", str(error)
+
+
+def _emit(config: Config) -> Iterator[Violation]:
+    if config.output.emit and config.output.scores is None:
+        yield "output.emit", "scores carry them: name `output.scores`"
 
 
 def _channels(config: Config) -> Iterator[Violation]:

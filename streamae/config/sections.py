@@ -106,6 +106,13 @@ class OutputConfig(Section, frozen=True):
     scores_per: Annotated[
         Literal["record", "block"], about("One score message per record, or one per block.")
     ] = "record"
+    emit: Annotated[
+        tuple[Literal["codes", "reconstruction"], ...],
+        about(
+            "What scores also carry: the `codes` of the records, or the `reconstruction` the codes"
+            " stand for, a record without noise and with missing values filled in."
+        ),
+    ] = ()
     dead_letters: Annotated[str, about("Topic or file of rejected records.")] = "dead-letters.jsonl"
 
 

@@ -139,6 +139,16 @@ class Detector:
         """Return which features make the record x[d] anomalous, and what they should have been."""
         return explain(x, self._scaler, self._autoencoder, self._residual)
 
+    @torch.inference_mode()
+    def transform(self, evidence: Evidence) -> Floats:
+        """Return the codes [b, h] of the block that was scored by `evidence`."""
+        return np.array(self._autoencoder.encode(evidence.z).cpu().numpy())
+
+    @torch.inference_mode()
+    def reconstruct(self, evidence: Evidence) -> Floats:
+        """Return the records [b, d] that the codes stand for, in the features' own units."""
+        return self._scaler.inverse(self._autoencoder.recons(evidence.z).double().cpu().numpy())
+
     def state_dict(self) -> State:
         """Return everything learnt, as arrays of fixed names, shapes and types."""
         state = {"n_blocks": np.array(self.n_blocks)}

@@ -44,6 +44,7 @@ class OnlineDetector:
     ) -> None:
         stream = f"{partition.topic}/{partition.partition}"
         self.features = features
+        self.partition = partition
         self.detector = Detector(config, len(features), stream)
         self.block = Block(config, features)
         self.offsets: Longs = np.zeros(config.block_size, np.int64)
@@ -76,6 +77,16 @@ class OnlineDetector:
         learned = self.detector.learn(self.block.complete(), scores)
         self.block.finish()
         return learned
+
+    def codes(self, scored: Scored) -> Floats | None:
+        """Return the codes [m, h] of the new records; None where there is no model yet."""
+        evidence = scored.scores.evidence
+        return None if evidence is None else self.detector.transform(evidence)[scored.slots]
+
+    def reconstructions(self, scored: Scored) -> Floats | None:
+        """Return the new records [m, d] as their codes have them; None without a model."""
+        evidence = scored.scores.evidence
+        return None if evidence is None else self.detector.reconstruct(evidence)[scored.slots]
 
     def state_dict(self) -> Arrays:
         """Return the state at the last block boundary."""

@@ -1,23 +1,46 @@
 """Scores and dead letters as messages."""
 
+from collections.abc import Iterable
+from itertools import repeat
+from typing import TypeVar
+
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from streamae import __version__
+from streamae.config import OutputConfig
 from streamae.decode import Reject
 from streamae.pipeline.online import OnlineDetector, Scored
 from streamae.records import Position, Score, ScoreBlock, text
-from streamae.types import UNREADABLE, Doubles, Floats, Output, RecordBatch, TopicPartition
+from streamae.types import UNREADABLE, Doubles, Floats, Output, RecordBatch
 
 JSON_HEADERS = (("content-type", b"application/json"),)
 ERROR_HEADER = "__streamae.errors."
 """Prefix of the headers a dead letter gets, after Kafka Connect's (KIP-298)."""
 
+T = TypeVar("T")
+
 _encoder = msgspec.json.Encoder()
 
 
-def scores(partition: TopicPartition, scored: Scored, alpha: float) -> list[Output]:
-    """Return one message per new record; a p-value of at most `alpha` is an anomaly."""
+def scores(
+    config: OutputConfig, online: OnlineDetector, scored: Scored, alpha: float
+) -> list[Output]:
+    """Return a message per new record, or one for a full block, as the configuration asks.
+
+    A p-value of at most `alpha` is an anomaly.
+    """
+    if config.scores is None or (config.scores_per == "block" and not online.full):
+        return []
+    if config.scores_per == "block":
+        return [_score_block(config, online, scored, alpha)]
+    return _scores(config, online, scored, alpha)
+
+
+def _scores(
+    config: OutputConfig, online: OnlineDetector, scored: Scored, alpha: float
+) -> list[Output]:
     rows = scored.rows
     score = scored.scores.score[scored.slots]
     p_value = scored.scores.p_value[scored.slots]
@@ -28,13 +51,15 @@ def scores(partition: TopicPartition, scored: Scored, alpha: float) -> list[Outp
         _significant(score).tolist(),
         _significant(p_value).tolist(),
         (p_value <= alpha).tolist(),
+        _each(_codes(config, online, scored), len(score)),
+        _each(_reconstructions(config, online, scored), len(score)),
         strict=True,
     )
-    topic, number = partition
+    topic, number = online.partition
     return [
         Output(
             "scores",
-            partition,
+            online.partition,
             key,
             _encoder.encode(
                 Score(
@@ -43,31 +68,66 @@ def scores(partition: TopicPartition, scored: Scored, alpha: float) -> list[Outp
                     score=a_score,
                     p_value=a_p_value,
                     anomaly=flagged,
+                    code=code,
+                    reconstruction=reconstruction,
                 )
             ),
             JSON_HEADERS,
             timestamp_ms,
         )
-        for key, offset, timestamp_ms, a_score, a_p_value, flagged in columns
+        for key, offset, timestamp_ms, a_score, a_p_value, flagged, code, reconstruction in columns
     ]
 
 
-def score_block(
-    partition: TopicPartition, online: OnlineDetector, scored: Scored, alpha: float
+def _score_block(
+    config: OutputConfig, online: OnlineDetector, scored: Scored, alpha: float
 ) -> Output:
-    """Return one message for a full block; its time is that of the block's last record."""
+    """Return the message of a full block; its time is that of the block's last record."""
     score, p_value = scored.scores.score, scored.scores.p_value
+    scored = scored._replace(slots=slice(0, len(score)))
     message = ScoreBlock(
-        topic=partition.topic,
-        partition=partition.partition,
+        topic=online.partition.topic,
+        partition=online.partition.partition,
         block=scored.first_ordinal // len(online.block),
         offsets=online.offsets.tolist(),
         scores=_significant(score).tolist(),
         p_values=_significant(p_value).tolist(),
         anomalies=np.flatnonzero(p_value <= alpha).tolist(),
+        codes=_codes(config, online, scored),
+        reconstructions=_reconstructions(config, online, scored),
     )
     timestamp_ms = int(online.block.timestamps_ms[-1])
-    return Output("scores", partition, None, _encoder.encode(message), JSON_HEADERS, timestamp_ms)
+    return Output(
+        "scores", online.partition, None, _encoder.encode(message), JSON_HEADERS, timestamp_ms
+    )
+
+
+def _codes(
+    config: OutputConfig, online: OnlineDetector, scored: Scored
+) -> list[list[float]] | UnsetType | None:
+    """Return the codes of the new records; None where there is no model yet."""
+    if "codes" not in config.emit:
+        return UNSET
+    codes = online.codes(scored)
+    return None if codes is None else _significant(codes).tolist()
+
+
+def _reconstructions(
+    config: OutputConfig, online: OnlineDetector, scored: Scored
+) -> list[dict[str, float]] | UnsetType | None:
+    """Return the reconstructions of the new records by feature; None without a model."""
+    if "reconstruction" not in config.emit:
+        return UNSET
+    recons = online.reconstructions(scored)
+    if recons is None:
+        return None
+    names = online.block.transforms.names
+    return [dict(zip(names, row, strict=True)) for row in _significant(recons).tolist()]
+
+
+def _each(values: list[T] | UnsetType | None, n: int) -> Iterable[T | UnsetType | None]:
+    """Return one value per record."""
+    return values if isinstance(values, list) else repeat(values, n)
 
 
 def dead_letter(batch: RecordBatch, reject: Reject) -> Output:

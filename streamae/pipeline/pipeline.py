@@ -195,6 +195,7 @@ class Pipeline:
         """Score the rows with the model of the last block; learn when they complete a block."""
         with self._stage("score"):
             scored = online.score(rows)
+        done.last = scored
         alpha = self.alpha
         threshold = online.detector.threshold(alpha) if alpha else math.nan
         new = scored.scores.score[scored.slots]
@@ -204,7 +205,7 @@ class Pipeline:
         done.thresholds.append(threshold)
         with self._stage("alert"):
             self._alert(online, scored, threshold, done)
-            self._emit_scores(online, scored, done)
+            done.outputs += outputs.scores(self._config.output, online, scored, alpha)
         if online.full:
             offset = int(rows.offsets[-1]) + 1
             hits = int((scored.scores.p_value <= alpha).sum()) if alpha else None
@@ -250,15 +251,6 @@ class Pipeline:
             )
             for row in hits
         ]
-
-    def _emit_scores(self, online: OnlineDetector, scored: Scored, done: Processed) -> None:
-        config = self._config.output
-        if config.scores is None:
-            return
-        if config.scores_per == "record":
-            done.outputs.extend(outputs.scores(self.partition, scored, self.alpha))
-        elif online.full:
-            done.outputs.append(outputs.score_block(self.partition, online, scored, self.alpha))
 
     def _reject(self, batch: RecordBatch, rejects: list[Reject], done: Processed) -> None:
         for reject in rejects:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from streamae.detector import Learned
+from streamae.pipeline.online import Scored
 from streamae.records import Alert, Recovered
 from streamae.types import Floats, Longs, Output
 
@@ -17,6 +18,8 @@ class Processed:
     outputs: list[Output] = field(default_factory=list)
     alerts: list[Alert | Recovered] = field(default_factory=list)
     learned: list[Learned] = field(default_factory=list)
+    last: Scored | None = None
+    """The last of the pieces at the block boundaries that the batch was cut into."""
     scores: list[Floats] = field(default_factory=list)
     """Scores of the batch's valid records, one piece per block."""
     thresholds: list[float] = field(default_factory=list)
