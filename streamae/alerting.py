@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from streamae import __version__
 from streamae.config import AlertingConfig
@@ -17,6 +18,7 @@ from streamae.records import (
     ANOMALY,
     RECOVERED,
     Alert,
+    Head,
     Model,
     Position,
     Reasons,
@@ -62,6 +64,7 @@ class Flagged(NamedTuple):
     alpha: float
     budget: float
     block: int
+    head: Head | UnsetType = UNSET
 
 
 Explain = Callable[[Flagged], Reasons]
@@ -147,6 +150,7 @@ class Alerter:
             attribution=reasons.attribution,
             missing=reasons.missing,
             counterfactual=reasons.counterfactual,
+            head=record.head,
             model=Model(__version__, record.ordinal, record.block),
         )
         passed_on = [header for header in record.headers if header[0] in PASSED_ON]

@@ -20,12 +20,12 @@ from streamae.config import Config
 from streamae.config.file import redact
 from streamae.decode import Reason
 from streamae.errors import ConfigError
-from streamae.local import DirectoryStore, FileSink, FileSource, HostSource
+from streamae.local import DirectoryStore, FileLabels, FileSink, FileSource, HostSource
 from streamae.log import Logger
 from streamae.metrics import Metrics, Status
 from streamae.observer import Observer
 from streamae.systemd import Notifier
-from streamae.types import Sink, Source
+from streamae.types import LabelLog, Sink, Source
 from streamae.watchdog import Watchdog
 from streamae.worker import Worker
 
@@ -72,7 +72,8 @@ class App:
             # 50,000 records or so.
             gc.freeze()
             cleanups.callback(gc.unfreeze)
-            self._worker = Worker(config, source, sink, self._observer, time.monotonic)
+            labels = open_labels(config, cleanups)
+            self._worker = Worker(config, source, sink, self._observer, time.monotonic, labels)
             log.info("started", name=config.name, version=__version__, source=config.source.kind)
             self._worker.run(self._stopped)
         log.info("stopped", **self.summary())
@@ -149,6 +150,22 @@ def connect(config: Config, cleanups: ExitStack) -> tuple[Source, Sink]:
     )
     cleanups.callback(source.close)
     return source, sink
+
+
+def open_labels(config: Config, cleanups: ExitStack) -> LabelLog | None:
+    """Open the labels log, if there is one; closing it is pushed on `cleanups`."""
+    name = config.labels.source
+    if name is None:
+        return None
+    log: LabelLog
+    if config.source.kind == "kafka":
+        from streamae import kafka  # noqa: PLC0415 - see `connect`.
+
+        log = kafka.KafkaLabels(config, name)
+    else:
+        log = FileLabels(name, follow=config.source.follow)
+    cleanups.callback(log.close)
+    return log
 
 
 def config_hash(config: Config) -> str:

@@ -14,6 +14,7 @@ from streamae.config import Config, DetectorConfig
 from streamae.detector import Explanation, Learned
 from streamae.detector.blockwise import BlockwiseDetector, config_of, numbered
 from streamae.errors import SnapshotError
+from streamae.numerics.state import without
 from streamae.transforms import Inputs
 from streamae.types import Bools, Doubles, Floats, TopicPartition
 
@@ -84,7 +85,7 @@ class Detector:
                 **(keys | {"device": device, "threads": threads}),
             )
             if detector._blocks is not None:
-                detector._blocks.load_state_dict(arrays)
+                detector._blocks.load_state_dict(without("labels", arrays))
         except ValueError as error:
             raise SnapshotError(f"{path}: {error}") from error
         snapshot.check_fits(header, Config(detector=detector.config))

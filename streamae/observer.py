@@ -1,5 +1,6 @@
 """What the worker tells the outside: metrics, status, watchdog and log, once per batch."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -72,6 +73,10 @@ class Observer:
         partition = pipeline.partition
         for learned in done.learned:
             self.metrics.learned(partition, pipeline.online.n_learnt, learned)
+        for labelled in done.labelled:
+            self.metrics.labelled(partition, labelled.outcomes, labelled.n_waiting)
+            if not math.isnan(labelled.roc_auc):
+                self.metrics.judged_head(partition, labelled.log_loss, labelled.roc_auc)
         if done.learned:
             self._judging(pipeline)
 

@@ -1,11 +1,14 @@
-"""The records streamae writes, field by field; the shipped JSON Schemas are made from them."""
+"""The records streamae writes, and the labels it reads, field by field.
+
+The shipped JSON Schemas are made from them.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from streamae.types import NO_TIMESTAMP
 
@@ -62,6 +65,16 @@ class Model(msgspec.Struct, frozen=True):
     """Blocks learnt from before this one."""
 
 
+class Head(msgspec.Struct, frozen=True):
+    """What labelled records say about a record."""
+
+    probability: float | None
+    """That it would be labelled an anomaly, were both labels given equally often; null until there
+    are enough of both."""
+    labels: int
+    """Offset in the labels log behind the last label that was known."""
+
+
 class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=ANOMALY):
     """The first flagged record of an episode."""
 
@@ -85,6 +98,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=ANO
     missing: list[str]
     counterfactual: Counterfactual | None = None
     """None when the features in `attribution` alone do not explain the alert."""
+    head: Head | UnsetType = UNSET
+    """Absent without a labels log."""
     model: Model
 
 
@@ -120,9 +135,11 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     """Latents of the autoencoder; with `output.emit: codes`."""
     reconstruction: dict[str, float] | UnsetType | None = UNSET
     """What the code says the features should be; with `output.emit: reconstruction`."""
+    head: Head | UnsetType = UNSET
+    """Absent without a labels log."""
 
 
-class ScoreBlock(msgspec.Struct, frozen=True, kw_only=True):
+class ScoreBlock(msgspec.Struct, kw_only=True):
     """The scored records of one finished block, in log order."""
 
     topic: str
@@ -137,6 +154,23 @@ class ScoreBlock(msgspec.Struct, frozen=True, kw_only=True):
     """Latents of the autoencoder, by record; with `output.emit: codes`."""
     reconstructions: list[dict[str, float]] | UnsetType | None = UNSET
     """What the code says the features should be, by record; with `output.emit: reconstruction`."""
+    probabilities: list[float] | UnsetType | None = UNSET
+    """See `Head`; all records of a block have the same `labels`."""
+    labels: int | UnsetType = UNSET
+    """Absent without a labels log, as are `probabilities`."""
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody found out about a record; other fields are ignored.
+
+    The record is named by `source`, else by `key` and `event_time`, each as in scores and alerts.
+    """
+
+    anomaly: bool
+    source: Position | None = None
+    key: str | None = None
+    event_time: Annotated[datetime, Meta(tz=True)] | int | None = None
+    """RFC 3339 with a time zone, or milliseconds since the epoch."""
 
 
 def schemas() -> Mapping[str, dict[str, Any]]:
@@ -145,6 +179,7 @@ def schemas() -> Mapping[str, dict[str, Any]]:
         "alert.v1.json": Alert | Recovered,
         "score.v1.json": Score,
         "score-block.v1.json": ScoreBlock,
+        "label.v1.json": Label,
     }
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {name: {**dialect, **msgspec.json.schema(kind)} for name, kind in kinds.items()}

@@ -179,6 +179,28 @@ class Sink(Protocol):
         """Release everything; an unfinished commit is given up."""
 
 
+class LabelBatch(NamedTuple):
+    """Consecutive records of a labels log."""
+
+    values: Sequence[bytes | None]
+    next_offset: int
+    """Where reading goes on."""
+
+
+class LabelLog(Protocol):
+    """Where labels come from: each input partition has one log of them."""
+
+    def read(self, partition: TopicPartition, offset: int, limit: int) -> LabelBatch:
+        """Return at most `limit` labels of the log that belongs to `partition`, from `offset` on.
+
+        What the log held when it was first asked for is waited for; of what came later, only that
+        which is here already is returned.
+        """
+
+    def close(self) -> None:
+        """Release everything."""
+
+
 class StateStore(Protocol):
     """Where snapshots are kept. A pointer is short text that finds one again."""
 

@@ -10,7 +10,15 @@ from streamae.errors import DeadLetterLimitError, TemporaryError
 from streamae.metrics import Rebalance
 from streamae.observer import Observer
 from streamae.pipeline import Pipeline
-from streamae.types import Commit, Output, RecordBatch, Sink, Source, TopicPartition
+from streamae.types import (
+    Commit,
+    LabelLog,
+    Output,
+    RecordBatch,
+    Sink,
+    Source,
+    TopicPartition,
+)
 
 POLL_TIMEOUT_S = 0.1
 """Bounds how late a commit, a stop or a sign of life can be on an idle stream."""
@@ -31,6 +39,8 @@ class Lane:
     """Due with the next commit, or refused with the last."""
     snapshot_offset: int | None = None
     """Boundary of the last snapshot; None before the first."""
+    snapshot_labels: int = 0
+    """Labels taken until then; outputs of later ones need a later snapshot beside them."""
     snapshot_at: float = -math.inf
     """When it was taken; a restored partition's next one is due at once, so that a process that
     dies again and again does not learn more and more again."""
@@ -56,8 +66,11 @@ class Worker:
         sink: Sink,
         observer: Observer,
         clock: Callable[[], float],
+        labels: LabelLog | None = None,
     ) -> None:
+        """`clock` gives seconds; `labels` is what heads learn from."""
         self._config = config
+        self._labels = labels
         self._source = source
         self._sink = sink
         self._observer = observer
@@ -163,15 +176,23 @@ class Worker:
         if committed is None or committed.snapshot is None:
             begin = None if committed is None else committed.offset
             position = self._source.seek(partition, begin)
-            return Lane(Pipeline(self._config, partition, position, stage), position)
-        pipeline = Pipeline.restored(self._config, partition, committed.snapshot, stage)
+            pipeline = Pipeline(self._config, partition, position, stage, self._labels)
+            return Lane(pipeline, position)
+        pipeline = Pipeline.restored(
+            self._config, partition, committed.snapshot, stage, self._labels
+        )
         boundary = pipeline.boundary.offset
         position = self._source.seek(partition, boundary, committed.offset)
         if position != boundary:
             self._observer.input_gone(partition, boundary, position)
             pipeline.skip_to(position)
         self._observer.restored(pipeline, committed.offset)
-        return Lane(pipeline, max(committed.offset, position), snapshot_offset=boundary)
+        return Lane(
+            pipeline,
+            max(committed.offset, position),
+            snapshot_offset=boundary,
+            snapshot_labels=pipeline.boundary.labels,
+        )
 
     def _relearn(self, lane: Lane, batch: RecordBatch) -> RecordBatch:
         """Learn again from records whose outputs are out already; return the others."""
@@ -179,7 +200,7 @@ class Worker:
             return batch
         again = int((batch.offsets < lane.committed).sum())
         head = batch.head(again)
-        done = lane.pipeline.process(head, enforce_limit=False)
+        done = lane.pipeline.process(head, again=True)
         self._observer.relearned(batch.partition, again)
         self._observer.learned(lane.pipeline, done)
         return batch.tail(again)
@@ -205,15 +226,17 @@ class Worker:
         )
 
     def _take_snapshot(self, lane: Lane, *, final: bool) -> None:
-        boundary = lane.pipeline.boundary.offset
-        if lane.snapshot is not None or boundary == lane.snapshot_offset:
+        boundary = lane.pipeline.boundary
+        labelled = boundary.labels != lane.snapshot_labels
+        if boundary.offset == lane.snapshot_offset or (lane.snapshot is not None and not labelled):
             return
         waited = self._clock() - lane.snapshot_at
         first = lane.snapshot_offset is None
-        if final or first or waited >= self._config.state.snapshot_interval:
+        if final or first or labelled or waited >= self._config.state.snapshot_interval:
             with self._observer.metrics.stage("checkpoint"):
                 lane.snapshot = lane.pipeline.snapshot()
-            lane.snapshot_offset = boundary
+            lane.snapshot_offset = boundary.offset
+            lane.snapshot_labels = boundary.labels
             lane.snapshot_at = self._clock()
 
     def _settle(self, lanes: Iterable[Lane], *, done: bool) -> None:

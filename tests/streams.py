@@ -14,12 +14,17 @@ FEATURES = tuple("abcdef")
 
 def vectors(n: int, seed: int = 0) -> np.ndarray:
     """Return [n, 6]: two factors in six features, about 1 % of the rows far off."""
+    return labelled_vectors(n, seed)[0]
+
+
+def labelled_vectors(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return `vectors` and which of them are far off, [n]."""
     rng = np.random.default_rng(seed)
     factors = rng.normal(size=(n, 2))
     x = factors @ rng.normal(size=(2, 6)) + 0.1 * rng.normal(size=(n, 6))
     odd = rng.random(n) < 0.01
     x[odd] += rng.normal(scale=6, size=(int(odd.sum()), 6))
-    return x.astype(np.float32)
+    return x.astype(np.float32), odd
 
 
 def values(n: int, seed: int = 0, bad_share: float = 0.0) -> list[bytes]:

@@ -57,6 +57,7 @@ def test_verdicts_are_those_of_the_pipeline() -> None:
             assert have.p_value.tobytes() == scored.scores.p_value[scored.slots].tobytes()
         if online.full:
             online.learn(scored.scores)
+            online.block.finish()
         start += len(piece)
     assert detector.threshold(1e-2) == online.detector.threshold(1e-2)
     for have, expected in zip(detector.explain(x[-1]), online.detector.explain(x[-1]), strict=True):

@@ -19,7 +19,7 @@ from streamae.errors import DeadLetterLimitError, TemporaryError
 from streamae.local import MemoryLog, MemorySink, MemorySource
 from streamae.metrics import Metrics, Status
 from streamae.observer import Observer
-from streamae.types import Channel, Commit, Output, TopicPartition
+from streamae.types import Channel, Commit, LabelLog, Output, TopicPartition
 from streamae.watchdog import Watchdog
 from streamae.worker import Worker
 from tests.streams import config, keys, timestamps, values
@@ -91,11 +91,16 @@ def settings(**sections: object) -> Config:
     return msgspec.structs.replace(config(), state=quick, commit=often, **sections)
 
 
-def worker(source: MemorySource, sink: MemorySink, used: Config | None = None) -> Worker:
+def worker(
+    source: MemorySource,
+    sink: MemorySink,
+    used: Config | None = None,
+    labels: LabelLog | None = None,
+) -> Worker:
     metrics = Metrics(CollectorRegistry())
     watchdog = Watchdog(60)
     observer = Observer(metrics, Status(metrics), watchdog, now=lambda: 1_700_000_100.0)
-    return Worker(used or settings(), source, sink, observer, Clock())
+    return Worker(used or settings(), source, sink, observer, Clock(), labels)
 
 
 def run(source: MemorySource, sink: MemorySink, used: Config | None = None) -> MemorySink:

@@ -73,7 +73,9 @@ def _channels(config: Config) -> Iterator[Violation]:
     taken = dict.fromkeys(config.source.topics, "source.topics") if kafka else {}
     if config.source.kind == "file" and config.source.path != "-":
         taken[_same_file(config.source.path)] = "source.path"
-    paths = ["output.alerts", "output.scores", "output.dead_letters"]
+    if config.labels.source == "-":
+        yield "labels.source", "name a file; labels are read again after a restart"
+    paths = ["labels.source", "output.alerts", "output.scores", "output.dead_letters"]
     for path in [*paths, "state.topic"] if config.state_store == "topic" else paths:
         name = lookup(config, path)
         if name is None:

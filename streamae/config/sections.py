@@ -22,6 +22,7 @@ __all__ = [
     "DetectorConfig",
     "HttpConfig",
     "KafkaConfig",
+    "LabelsConfig",
     "LogConfig",
     "OutputConfig",
     "RecordConfig",
@@ -98,6 +99,21 @@ class AlertingConfig(Section, frozen=True):
     top_features: Annotated[
         int, about("Features named in an alert, most important first.", ge=1, le=100)
     ] = 5
+
+
+class LabelsConfig(Section, frozen=True):
+    source: Annotated[
+        str | None,
+        about("Topic, or file of JSON Lines, that says which records were anomalies; null: none."),
+    ] = None
+    memory: Annotated[
+        int,
+        about("Latest records, and as many latest flagged ones, that a label can be about.", ge=1),
+    ] = 4096
+    examples: Annotated[
+        int,
+        about("Latest labelled records of each kind the head is fitted to.", ge=10, le=4096),
+    ] = 256
 
 
 class OutputConfig(Section, frozen=True):
@@ -229,6 +245,7 @@ class Config(Section, frozen=True):
     record: RecordConfig = msgspec.field(default_factory=RecordConfig)
     detector: DetectorConfig = msgspec.field(default_factory=DetectorConfig)
     alerting: AlertingConfig = msgspec.field(default_factory=AlertingConfig)
+    labels: LabelsConfig = msgspec.field(default_factory=LabelsConfig)
     output: OutputConfig = msgspec.field(default_factory=OutputConfig)
     dead_letters: DeadLetterConfig = msgspec.field(default_factory=DeadLetterConfig)
     delivery: Annotated[

@@ -4,6 +4,7 @@ import torch
 
 from streamae.detector.detector import Detector
 from streamae.detector.explain import Explanation
+from streamae.detector.head import LogisticHead
 from streamae.detector.scores import Learned, Scores
 from streamae.numerics.device import device_memory, resolve_device
 
@@ -11,6 +12,7 @@ __all__ = [
     "Detector",
     "Explanation",
     "Learned",
+    "LogisticHead",
     "Scores",
     "device_memory",
     "resolve_device",

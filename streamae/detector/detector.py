@@ -130,6 +130,12 @@ class Detector:
         score = evidence.energy + self._persistence.autocorrelation * level + evidence.surprise
         return score.astype(np.float32)
 
+    @torch.inference_mode()
+    def codes(self, x: Floats) -> Floats:
+        """Return the autoencoder's code [n, h] of the records x[n, d], as it is now."""
+        z = self._scaler.transform(x).nan_to_num_(0.0).to(self._device)
+        return np.array(self._autoencoder.encode(z).cpu().numpy())
+
     def threshold(self, alpha: float) -> float:
         """Return the score whose p-value is `alpha`; infinite until warm."""
         return self._calibrator.threshold(alpha) if self.warm else float("inf")

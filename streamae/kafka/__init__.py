@@ -9,6 +9,7 @@ from typing import Protocol
 from streamae.config import Config
 from streamae.errors import ConfigError
 from streamae.kafka.client import GroupMember, Transactions
+from streamae.kafka.labels import KafkaLabels
 from streamae.kafka.sink import AtLeastOnceSink, TransactionalSink
 from streamae.kafka.source import KafkaSource
 from streamae.kafka.state import TopicStore
@@ -25,6 +26,7 @@ from streamae.types import Sink, Source, StateStore
 
 __all__ = [
     "AtLeastOnceSink",
+    "KafkaLabels",
     "KafkaSource",
     "RequiredTopic",
     "TopicState",

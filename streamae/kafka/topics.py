@@ -86,6 +86,9 @@ def required_topics(config: Config) -> list[RequiredTopic]:
         RequiredTopic(name, "input", frozenset({"READ"}), {}, is_input=True)
         for name in config.source.topics
     ]
+    if config.labels.source is not None:
+        labels = frozenset({"READ"})
+        needed.append(RequiredTopic(config.labels.source, "labels", labels, {}, is_input=True))
     needed.append(RequiredTopic(config.output.alerts, "alerts", write, OUTPUT_CONFIGS))
     if config.output.scores is not None:
         needed.append(RequiredTopic(config.output.scores, "scores", write, SCORE_CONFIGS))

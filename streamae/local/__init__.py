@@ -1,16 +1,19 @@
 """The embedded mode: files and memory instead of Kafka, with the same guarantee."""
 
 from streamae.local.host import HostSource
-from streamae.local.memory import MemoryLog, MemorySink, MemorySource
+from streamae.local.labels import FileLabels
+from streamae.local.memory import MemoryLabels, MemoryLog, MemorySink, MemorySource
 from streamae.local.sink import FileSink
 from streamae.local.source import FileSource
 from streamae.local.state import DirectoryStore
 
 __all__ = [
     "DirectoryStore",
+    "FileLabels",
     "FileSink",
     "FileSource",
     "HostSource",
+    "MemoryLabels",
     "MemoryLog",
     "MemorySink",
     "MemorySource",

@@ -10,6 +10,7 @@ from streamae.types import (
     AssignmentListener,
     Commit,
     Committed,
+    LabelBatch,
     Output,
     Poll,
     RecordBatch,
@@ -86,6 +87,21 @@ class MemorySource:
             wanted = max(start, start if fallback is None else fallback)
         self._positions[partition] = wanted
         return wanted
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(slots=True)
+class MemoryLabels:
+    """Labels of every partition, in one list that may grow."""
+
+    values: list[bytes | None]
+
+    def read(self, partition: TopicPartition, offset: int, limit: int) -> LabelBatch:  # noqa: ARG002
+        """Return at most `limit` labels from `offset`."""
+        found = self.values[offset : offset + limit]
+        return LabelBatch(found, offset + len(found))
 
     def close(self) -> None:
         """Do nothing."""

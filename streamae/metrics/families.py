@@ -149,6 +149,20 @@ class Metric(Enum):
     MODEL_RECORDS_SEEN = Family("gauge", "Records learnt, earlier runs included.", PARTITION)
     RECORDS_RELEARNED = Family("counter", "Records learnt again after a restore.", PARTITION)
 
+    LABELS = Family(
+        "counter",
+        "Labels taken: matched with their record, late for it, or no label at all.",
+        (*PARTITION, "outcome"),
+        choices=("matched", "late", "invalid"),
+    )
+    LABELS_WAITING = Family("gauge", "Labels taken whose record was not read yet.", PARTITION)
+    HEAD_LOG_LOSS = Family(
+        "gauge", "Mean -log P(label) of the last labelled records; 0.69 is guessing.", PARTITION
+    )
+    HEAD_ROC_AUC = Family(
+        "gauge", "ROC-AUC of the head on them, from before it knew their labels.", PARTITION
+    )
+
     TRANSACTIONS = Family(
         "counter",
         "Commits of outputs, state and offsets; aborted ones are tried again.",

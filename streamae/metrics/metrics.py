@@ -168,6 +168,19 @@ class Metrics:
         self._series.set(Metric.ACTIVE_LATENTS_RATIO, block.active_share, labels)
         self._series.set(Metric.DEAD_LATENTS, block.n_dead_latents, labels)
 
+    def labelled(
+        self, partition: TopicPartition, outcomes: Mapping[str, int], n_waiting: int
+    ) -> None:
+        """Count the labels taken at a block boundary; note how many wait for their record."""
+        for outcome, n in outcomes.items():
+            self._series.add(Metric.LABELS, n, (*_labels(partition), outcome))
+        self._series.set(Metric.LABELS_WAITING, n_waiting, _labels(partition))
+
+    def judged_head(self, partition: TopicPartition, log_loss: float, roc_auc: float) -> None:
+        """Note how well labels were foretold."""
+        self._series.set(Metric.HEAD_LOG_LOSS, log_loss, _labels(partition))
+        self._series.set(Metric.HEAD_ROC_AUC, roc_auc, _labels(partition))
+
     def relearned(self, partition: TopicPartition, n: int) -> None:
         """Count records learnt again, silently, after a restore."""
         self._series.add(Metric.RECORDS_RELEARNED, n, _labels(partition))

@@ -67,6 +67,11 @@ def within(part: str, state: State) -> State:
     }
 
 
+def without(part: str, state: State) -> State:
+    """Return the state of the whole less the part's share."""
+    return {name: array for name, array in state.items() if not name.startswith(f"{part}.")}
+
+
 def _to_array(value: Any) -> npt.NDArray[Any]:
     if isinstance(value, torch.Tensor):
         return np.array(value.cpu().numpy())

@@ -3,13 +3,20 @@
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 
-from streamae.config import DetectorConfig
+from streamae.config import DetectorConfig, LabelsConfig
 from streamae.detector import Detector, Learned, Scores
-from streamae.records import Attribution, Counterfactual, Reasons, significant
+from streamae.numerics.state import prefixed, within, without
+from streamae.pipeline import recent
+from streamae.pipeline.labels import Labelled, Supervision
+from streamae.records import Attribution, Counterfactual, Head, Reasons, significant
 from streamae.transforms import Block, Inputs
 from streamae.transforms.inputs import Arrays
-from streamae.types import Floats, Headers, Longs, TopicPartition
+from streamae.types import Doubles, Floats, Headers, LabelLog, Longs, TopicPartition
+
+_LABELS = "labels"
+"""Begins the names of the arrays that labels have taught."""
 
 
 class Rows(NamedTuple):
@@ -29,11 +36,23 @@ class Scored(NamedTuple):
     scores: Scores
     first_ordinal: int
     """Ordinal of the record in slot 0."""
+    probability: Doubles | None = None
+    """[block size], what labels say about the records; None until there are enough of them."""
+    labels: int | None = None
+    """Offset in the labels log behind the last label taken; None without a labels log."""
 
     @property
     def last_ordinal(self) -> int:
         """Ordinal of the last new record."""
         return self.first_ordinal + int(self.slots.stop) - 1
+
+    def head(self, slot: int) -> Head | UnsetType:
+        """Return what labels say about the record in a slot, as it is written."""
+        if self.labels is None:
+            return UNSET
+        if self.probability is None:
+            return Head(None, self.labels)
+        return Head(significant(float(self.probability[slot])), self.labels)
 
 
 class OnlineDetector:
@@ -43,6 +62,7 @@ class OnlineDetector:
         self, config: DetectorConfig, features: tuple[str, ...], partition: TopicPartition
     ) -> None:
         stream = f"{partition.topic}/{partition.partition}"
+        self._supervision: Supervision | None = None
         self.features = features
         self.partition = partition
         self.detector = Detector(config, len(features), stream)
@@ -65,18 +85,47 @@ class OnlineDetector:
         """Records learnt from, the ordinal of slot 0."""
         return self.detector.n_blocks * len(self.block)
 
+    @property
+    def labels_offset(self) -> int:
+        """Offset in the labels log behind the last label taken; 0 without one."""
+        return 0 if self._supervision is None else self._supervision.offset
+
+    def supervise(self, config: LabelsConfig, log: LabelLog) -> None:
+        """Take labels from `log` from now on."""
+        self._supervision = Supervision(config, self.partition, self.detector, log)
+
     def score(self, rows: Rows) -> Scored:
         """Put `rows` into the next slots, for which there must be room, and score them."""
         slots = self.block.append(rows.inputs)
         self.offsets[slots] = rows.offsets
         scores = self.detector.score(self.block.x, self.block.n)
-        return Scored(rows, slots, scores, self.n_learnt)
+        if self._supervision is None:
+            return Scored(rows, slots, scores, self.n_learnt)
+        probability = self._supervision.predict(self.block.x)
+        return Scored(rows, slots, scores, self.n_learnt, probability, self._supervision.offset)
 
     def learn(self, scores: Scores) -> Learned:
-        """Learn from the full block, whose `scores` are given, and begin an empty one."""
-        learned = self.detector.learn(self.block.complete(), scores)
-        self.block.finish()
-        return learned
+        """Learn from the full block, whose `scores` are given; it stays until it is finished."""
+        return self.detector.learn(self.block.complete(), scores)
+
+    def learn_labels(self, scored: Scored, alpha: float, *, take: bool) -> list[Labelled]:
+        """Learn the labels of this and earlier blocks, behind the full block.
+
+        Records with a p-value up to `alpha` were flagged. Return what was learnt: nothing without a
+        labels log.
+        """
+        if self._supervision is None:
+            return []
+        block, probability = self.block, scored.probability
+        rows = recent.Rows(
+            block.x,
+            self.offsets,
+            block.timestamps_ms,
+            np.fromiter(map(recent.key_digest, block.keys), np.int64, len(block)),
+            np.full(len(block), np.nan) if probability is None else probability,
+        )
+        flagged = scored.scores.p_value <= alpha
+        return [self._supervision.close_block(rows, flagged, take=take)]
 
     def codes(self, scored: Scored) -> Floats | None:
         """Return the codes [m, h] of the new records; None where there is no model yet."""
@@ -90,11 +139,21 @@ class OnlineDetector:
 
     def state_dict(self) -> Arrays:
         """Return the state at the last block boundary."""
-        return self.detector.state_dict() | self.block.transforms.state_dict()
+        state = self.detector.state_dict() | self.block.transforms.state_dict()
+        if self._supervision is not None:
+            state |= prefixed(_LABELS, self._supervision.state_dict())
+        return state
 
     def load_state_dict(self, state: Arrays) -> None:
-        """Continue at that boundary; raise ValueError when a name, shape or type differs."""
-        self.detector.load_state_dict(self.block.transforms.load_state_dict(state))
+        """Continue at that boundary; raise ValueError when a name, shape or type differs.
+
+        Labels may have been learnt then and not now, or now and not then.
+        """
+        labels = within(_LABELS, state)
+        if self._supervision is not None and labels:
+            self._supervision.load_state_dict(labels)
+        own = self.block.transforms.load_state_dict(without(_LABELS, state))
+        self.detector.load_state_dict(own)
 
     def explain(self, scored: Scored, slot: int, threshold: float, top: int) -> Reasons:
         """Return why the record in a slot scores above `threshold`, by `top` features at most."""

@@ -53,9 +53,9 @@ def _scores(
         (p_value <= alpha).tolist(),
         _each(_codes(config, online, scored), len(score)),
         _each(_reconstructions(config, online, scored), len(score)),
+        map(scored.head, range(scored.slots.start, scored.slots.stop)),
         strict=True,
     )
-    topic, number = online.partition
     return [
         Output(
             "scores",
@@ -63,19 +63,20 @@ def _scores(
             key,
             _encoder.encode(
                 Score(
-                    source=Position(topic, number, offset),
+                    source=Position(*online.partition, offset),
                     key=text(key),
                     score=a_score,
                     p_value=a_p_value,
                     anomaly=flagged,
                     code=code,
-                    reconstruction=reconstruction,
+                    reconstruction=recons,
+                    head=head,
                 )
             ),
             JSON_HEADERS,
             timestamp_ms,
         )
-        for key, offset, timestamp_ms, a_score, a_p_value, flagged, code, reconstruction in columns
+        for key, offset, timestamp_ms, a_score, a_p_value, flagged, code, recons, head in columns
     ]
 
 
@@ -96,6 +97,10 @@ def _score_block(
         codes=_codes(config, online, scored),
         reconstructions=_reconstructions(config, online, scored),
     )
+    if scored.labels is not None:
+        probability = scored.probability
+        message.probabilities = None if probability is None else _significant(probability).tolist()
+        message.labels = scored.labels
     timestamp_ms = int(online.block.timestamps_ms[-1])
     return Output(
         "scores", online.partition, None, _encoder.encode(message), JSON_HEADERS, timestamp_ms

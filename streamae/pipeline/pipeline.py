@@ -8,7 +8,6 @@ behind the boundary can be processed again to arrive at the same place.
 import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,10 +20,10 @@ from streamae.metrics import Stage
 from streamae.pipeline import outputs
 from streamae.pipeline.limits import RejectCounts, RejectLimit
 from streamae.pipeline.online import OnlineDetector, Rows, Scored
-from streamae.pipeline.processed import Processed
+from streamae.pipeline.processed import Boundary, Processed
 from streamae.records import Reasons
 from streamae.transforms import Inputs
-from streamae.types import Bools, RecordBatch, TopicPartition
+from streamae.types import Bools, LabelLog, RecordBatch, TopicPartition
 
 StageTimer = Callable[[Stage], AbstractContextManager[None]]
 
@@ -32,16 +31,6 @@ StageTimer = Callable[[Stage], AbstractContextManager[None]]
 def untimed(stage: Stage) -> AbstractContextManager[None]:  # noqa: ARG001 - a timer's signature.
     """Measure nothing."""
     return nullcontext()
-
-
-class Boundary(NamedTuple):
-    """The last block boundary: where in the log it is, and the state of the small parts there."""
-
-    offset: int
-    ordinal: int
-    episodes: Any
-    counts: RejectCounts
-    ledger: Ledger
 
 
 class Pipeline:
@@ -53,8 +42,11 @@ class Pipeline:
         partition: TopicPartition,
         offset: int,
         stage: StageTimer = untimed,
+        labels: LabelLog | None = None,
     ) -> None:
+        """`offset` is the first to be read; `labels` are what a head learns from."""
         self._config = config
+        self._labels = labels
         self._stage = stage
         self.partition = partition
         self.position = offset
@@ -69,7 +61,12 @@ class Pipeline:
 
     @classmethod
     def restored(
-        cls, config: Config, partition: TopicPartition, blob: bytes, stage: StageTimer = untimed
+        cls,
+        config: Config,
+        partition: TopicPartition,
+        blob: bytes,
+        stage: StageTimer = untimed,
+        labels: LabelLog | None = None,
     ) -> "Pipeline":
         """Return the pipeline as it was at the snapshot's block boundary.
 
@@ -77,12 +74,12 @@ class Pipeline:
         """
         header, arrays = snapshot.decode(blob)
         snapshot.check_fits(header, config)
-        pipeline = cls(config, partition, header.offset, stage)
+        pipeline = cls(config, partition, header.offset, stage, labels)
         pipeline._alerter.load_state(header.state["episodes"])
         pipeline._limit.counts = RejectCounts(*header.state["rejects"])
         pipeline._budget.ledger = Ledger(*header.state["budget"])
         if header.features is not None:
-            pipeline.online = OnlineDetector(config.detector, header.features, partition)
+            pipeline.online = pipeline._begin(header.features)
             pipeline.online.load_state_dict(arrays)
         pipeline.boundary = pipeline._here(header.offset, header.ordinal)
         return pipeline
@@ -124,19 +121,20 @@ class Pipeline:
         )
         return snapshot.encode(header, {} if online is None else online.state_dict())
 
-    def process(self, batch: RecordBatch, *, enforce_limit: bool = True) -> Processed:
+    def process(self, batch: RecordBatch, *, again: bool = False) -> Processed:
         """Decode, score and learn from `batch`, which starts at `position`.
 
-        With `enforce_limit` the batch ends at the reject that exceeds the dead-letter limit.
+        The batch ends at the reject that exceeds the dead-letter limit. Where outputs of the batch
+        are committed already it is processed `again`: no limit ends it, and no labels are taken.
         """
         done = Processed()
         with self._stage("decode"):
-            batch, decoded, rejected = self._decode(batch, done, enforce_limit=enforce_limit)
+            batch, decoded, rejected = self._decode(batch, done, enforce_limit=not again)
         counted = 0
         for online, rows, last in self._pieces(batch, decoded):
             self._limit.observe(rejected[counted : last + 1])
             counted = last + 1
-            self._advance(online, rows, done)
+            self._advance(online, rows, done, again=again)
         self._limit.observe(rejected[counted:])
         self._reject(batch, decoded.rejects, done)
         self.position = batch.next_offset
@@ -163,9 +161,7 @@ class Pipeline:
             decoded = self._decoder.decode(batch)
             rejected = rejected[: len(batch)]
         if self.online is None and self._decoder.features is not None and len(decoded.rows):
-            self.online = OnlineDetector(
-                self._config.detector, self._decoder.features, self.partition
-            )
+            self.online = self._begin(self._decoder.features)
         done.n_records = len(batch)
         done.n_bytes = sum(map(len, filter(None, batch.values)))
         done.n_missing = int(np.count_nonzero(np.isnan(decoded.x)))
@@ -191,7 +187,13 @@ class Pipeline:
             yield self.online, rows, at[-1]
             start = stop
 
-    def _advance(self, online: OnlineDetector, rows: Rows, done: Processed) -> None:
+    def _begin(self, features: tuple[str, ...]) -> OnlineDetector:
+        online = OnlineDetector(self._config.detector, features, self.partition)
+        if self._labels is not None:
+            online.supervise(self._config.labels, self._labels)
+        return online
+
+    def _advance(self, online: OnlineDetector, rows: Rows, done: Processed, *, again: bool) -> None:
         """Score the rows with the model of the last block; learn when they complete a block."""
         with self._stage("score"):
             scored = online.score(rows)
@@ -212,6 +214,8 @@ class Pipeline:
             self._budget.observe(online.block.timestamps_ms, hits)
             with self._stage("train"):
                 done.learned.append(online.learn(scored.scores))
+                done.labelled += online.learn_labels(scored, alpha, take=not again)
+                online.block.finish()
             self.boundary = self._here(offset, online.n_learnt)
 
     def _alert(
@@ -248,6 +252,7 @@ class Pipeline:
                 alpha=alpha,
                 budget=self.alert_share,
                 block=online.detector.n_blocks,
+                head=scored.head(first + row),
             )
             for row in hits
         ]
@@ -259,5 +264,10 @@ class Pipeline:
 
     def _here(self, offset: int, ordinal: int) -> Boundary:
         return Boundary(
-            offset, ordinal, self._alerter.state(), self._limit.counts, self._budget.ledger
+            offset,
+            ordinal,
+            self._alerter.state(),
+            self._limit.counts,
+            self._budget.ledger,
+            self.online.labels_offset if self.online is not None else 0,
         )

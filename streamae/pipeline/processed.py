@@ -1,11 +1,15 @@
-"""What a batch of records caused."""
+"""What a pipeline reports of a batch, and where it stands."""
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from streamae.budget import Ledger
 from streamae.detector import Learned
+from streamae.pipeline.labels import Labelled
+from streamae.pipeline.limits import RejectCounts
 from streamae.pipeline.online import Scored
 from streamae.records import Alert, Recovered
 from streamae.types import Floats, Longs, Output
@@ -18,6 +22,8 @@ class Processed:
     outputs: list[Output] = field(default_factory=list)
     alerts: list[Alert | Recovered] = field(default_factory=list)
     learned: list[Learned] = field(default_factory=list)
+    labelled: list[Labelled] = field(default_factory=list)
+    """One for each of `learned` where there is a labels log."""
     last: Scored | None = None
     """The last of the pieces at the block boundaries that the batch was cut into."""
     scores: list[Floats] = field(default_factory=list)
@@ -40,3 +46,15 @@ class Processed:
     """Event times of the valid records."""
     stop: str | None = None
     """Why the daemon has to stop behind this batch."""
+
+
+class Boundary(NamedTuple):
+    """The last block boundary: where in the log it is, and the state of the small parts there."""
+
+    offset: int
+    ordinal: int
+    episodes: Any
+    counts: RejectCounts
+    ledger: Ledger
+    labels: int
+    """Offset in the labels log behind the last label taken."""

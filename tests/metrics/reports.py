@@ -58,6 +58,8 @@ def report_everything(metrics: Metrics, partition: TopicPartition) -> None:
     metrics.suppressed(partition, 2)
     metrics.warmup(partition, 1.0)
     metrics.learned(partition, 256, Learned())
+    metrics.labelled(partition, {"matched": 3, "late": 1, "invalid": 0}, 2)
+    metrics.judged_head(partition, 0.4, 0.9)
     metrics.relearned(partition, 7)
     metrics.commit("committed", {"alerts": 1, "scores": 3})
     metrics.latency(np.array([0.2]))

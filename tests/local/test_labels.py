@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+
+from streamae.errors import ConfigError, StorageError
+from streamae.local import FileLabels
+from tests.streams import PARTITION
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "labels.jsonl"
+    file.write_bytes(b"a\nb\nc\n")
+    return file
+
+
+def test_lines_are_read_from_any_number(path: Path) -> None:
+    log = FileLabels(str(path), follow=True)
+    assert log.read(PARTITION, 0, 2) == ([b"a\n", b"b\n"], 2)
+    assert log.read(PARTITION, 2, 2) == ([b"c\n"], 3)
+    assert log.read(PARTITION, 1, 9) == ([b"b\n", b"c\n"], 3)
+    log.close()
+
+
+def test_line_is_taken_when_it_is_whole(path: Path) -> None:
+    log = FileLabels(str(path), follow=True)
+    with path.open("ab") as file:
+        file.write(b"d")
+        file.flush()
+        assert log.read(PARTITION, 3, 9) == ([], 3)
+        file.write(b"e\nf")
+        file.flush()
+        assert log.read(PARTITION, 3, 9) == ([b"de\n"], 4)
+    log.close()
+    unfollowed = FileLabels(str(path), follow=False)
+    assert unfollowed.read(PARTITION, 3, 9) == ([b"de\n", b"f"], 5)
+    unfollowed.close()
+
+
+def test_file_that_lost_lines_is_refused(path: Path) -> None:
+    log = FileLabels(str(path), follow=True)
+    with pytest.raises(StorageError, match="fewer than the 4 labels"):
+        log.read(PARTITION, 4, 1)
+    log.close()
+
+
+def test_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"labels\.source"):
+        FileLabels(str(tmp_path / "none"), follow=False)
