@@ -63,6 +63,7 @@ class Observer:
         if done.scores:
             self._scored(partition, done)
         metrics.judged(partition, done.n_judged, done.n_flagged)
+        self._coded(pipeline, done)
         self.learned(pipeline, done)
         self._alerted(partition, done)
 
@@ -167,6 +168,16 @@ class Observer:
             times = done.timestamps_ms[start:stop]
             self.status.scored(partition, done.first_ordinal + start, scores, times, threshold)
             start = stop
+
+    def _coded(self, pipeline: Pipeline, done: Processed) -> None:
+        """Take note of the codes of the last records, some times a second."""
+        partition, online, scored = pipeline.partition, pipeline.online, done.last
+        if online is None or scored is None or not self.status.codes_due(partition):
+            return
+        codes = online.codes(scored)
+        if codes is not None:
+            flagged = scored.scores.p_value[scored.slots] <= pipeline.alpha
+            self.status.coded(partition, codes, flagged)
 
     def _alerted(self, partition: TopicPartition, done: Processed) -> None:
         self.status.alerted(done.alerts)

@@ -86,3 +86,10 @@ def test_a_refused_snapshot_is_a_failure_and_then_a_success() -> None:
     run = Observed(values(10), OnceRefusing())
     assert run.sample("checkpoint_failures_total") == 1
     assert run.sample("checkpoints_total") == 1
+
+
+def test_the_codes_of_the_last_records_are_shown() -> None:
+    run = Observed(values(N), MemorySink())
+    (partition,) = run.status.document()["partitions"]
+    assert len(partition["code_plane"]["points"]) >= 10
+    assert 0 < partition["code_plane"]["variance"] <= 1

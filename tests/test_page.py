@@ -167,6 +167,24 @@ def test_chart(daemon: Daemon, page: Page, complaints: list[str]) -> None:
     assert complaints == []
 
 
+def test_codes_lie_in_a_plane(daemon: Daemon, page: Page, complaints: list[str]) -> None:
+    daemon.metrics.assigned([A])
+    page.goto(daemon.server.url)
+    expect(text(page, "uncoded")).to_be_visible()
+    rng = np.random.default_rng(0)
+    codes = rng.normal(size=(90, 12)) + 8.0 * rng.normal(size=(3, 12)).repeat(30, axis=0)
+    daemon.status.coded(A, codes.astype(np.float32), np.arange(90) == 40)
+    expect(page.locator("#codes circle.code")).to_have_count(89)
+    expect(page.locator("#codes circle.flagged")).to_have_count(1)
+    expect(text(page, "plane")).to_contain_text("two principal components: ")
+    expect(text(page, "codes")).to_have_attribute(
+        "aria-label", "Codes of the last 90 records of in-0; 1 flagged"
+    )
+    across = [float(dot.get_attribute("cx") or 0) for dot in page.locator("#codes circle").all()]
+    assert 0 < min(across) < max(across) < text(page, "codes").evaluate("svg => svg.clientWidth")
+    assert complaints == []
+
+
 def test_alerts_are_explained(daemon: Daemon, page: Page) -> None:
     daemon.status.alerted([alert(120)])
     page.goto(daemon.server.url)

@@ -10,11 +10,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from streamae.metrics.codes import RecentCodes, shown
 from streamae.metrics.families import Metric
 from streamae.metrics.metrics import Metrics
 from streamae.metrics.trace import Point, Trace
 from streamae.records import Alert, Recovered, significant
-from streamae.types import Longs, TopicPartition
+from streamae.types import Bools, Floats, Longs, TopicPartition
 
 _N_ALERTS = 50
 
@@ -28,6 +29,13 @@ _MAX_POINTS = 4800
 
 _MIN_POINTS = 60
 
+_CODES_STEP_S = 0.25
+
+_MAX_CODES = 4096
+"""Codes of all partitions together; a plane of 256 takes about 10 ms."""
+
+_MIN_CODES = 16
+
 
 class Status:
     """Told by the loop once per batch, read by the threads of the HTTP server."""
@@ -40,6 +48,8 @@ class Status:
         self._lock = Lock()
         self._rates: dict[TopicPartition, _Throughput] = {}
         self._traces: dict[TopicPartition, Trace] = {}
+        self._codes: dict[TopicPartition, RecentCodes] = {}
+        self._next_codes: dict[TopicPartition, float] = {}
         self._alerts: deque[Alert | Recovered] = deque(maxlen=_N_ALERTS)
 
     def scored(
@@ -56,6 +66,16 @@ class Status:
             trace = self._traces.setdefault(partition, Trace(self._clock))
             trace.add(ordinal, scores, timestamps_ms, threshold)
 
+    def codes_due(self, partition: TopicPartition) -> bool:
+        """Return whether the codes shown are old enough to be worth new ones."""
+        return self._clock() >= self._next_codes.get(partition, -np.inf)
+
+    def coded(self, partition: TopicPartition, codes: Floats, flagged: Bools) -> None:
+        """Note the codes [m, h] of recent records, and which of these were flagged, [m]."""
+        with self._lock:
+            self._next_codes[partition] = self._clock() + _CODES_STEP_S
+            self._codes.setdefault(partition, RecentCodes()).add(codes, flagged)
+
     def alerted(self, alerts: Iterable[Alert | Recovered]) -> None:
         """Note alerts, in log order."""
         with self._lock:
@@ -67,6 +87,8 @@ class Status:
             for partition in partitions:
                 self._rates.pop(partition, None)
                 self._traces.pop(partition, None)
+                self._codes.pop(partition, None)
+                self._next_codes.pop(partition, None)
 
     def document(self) -> dict[str, Any]:
         """Return everything as plain values; None where a number is not known yet."""
@@ -75,6 +97,11 @@ class Status:
             limit = max(_MIN_POINTS, _MAX_POINTS // max(1, len(owned)))
             partitions = [self._partition(partition, limit) for partition in owned]
             alerts = [msgspec.to_builtins(alert) for alert in reversed(self._alerts)]
+            n_codes = max(_MIN_CODES, _MAX_CODES // max(1, len(owned)))
+            recent = [self._codes[tp].last(n_codes) if tp in self._codes else None for tp in owned]
+        # The loop must not wait for this.
+        for partition, codes in zip(partitions, recent, strict=True):
+            partition["code_plane"] = shown(*codes) if codes else None
         return {
             "uptime_seconds": round(self._clock() - self._started, 3),
             "records": _sum(partitions, "records"),

@@ -147,3 +147,32 @@ def test_plain_json_without_nan(metrics: Metrics, status: Status) -> None:
     assert "NaN" not in text
     assert "Infinity" not in text
     assert json.loads(text)["partitions"][0]["threshold"] is None
+
+
+def test_codes_are_shown_in_a_plane(status: Status, clock: Clock) -> None:
+    assert of(status.document(), A)["code_plane"] is None
+    assert status.codes_due(A)
+    codes = np.array([[0, 0, 3], [4, 0, 3], [0, 2, 3], [4, 2, 3]], np.float32)
+    status.coded(A, codes, np.array([False, False, False, True]))
+    plane = of(status.document(), A)["code_plane"]
+    assert plane["variance"] == 1.0
+    assert [point[2] for point in plane["points"]] == [False, False, False, True]
+    assert [abs(point[0]) for point in plane["points"]] == [2.0] * 4
+    assert [abs(point[1]) for point in plane["points"]] == [1.0] * 4
+    assert not status.codes_due(A)
+    assert status.codes_due(B)
+    clock.now += 1.0
+    assert status.codes_due(A)
+    status.removed([A])
+    assert of(status.document(), A)["code_plane"] is None
+
+
+def test_codes_of_many_partitions_are_few_each(clock: Clock) -> None:
+    metrics = Metrics(CollectorRegistry(), clock=clock, now=clock)
+    many = [TopicPartition("in", number) for number in range(200)]
+    metrics.assigned(many)
+    status = Status(metrics, clock)
+    for partition in many:
+        status.coded(partition, np.eye(100, dtype=np.float32), np.zeros(100, bool))
+    planes = [p["code_plane"]["points"] for p in status.document()["partitions"]]
+    assert {len(points) for points in planes} == {20}
