@@ -20,7 +20,7 @@ from streamae.config import Config
 from streamae.config.file import redact
 from streamae.decode import Reason
 from streamae.errors import ConfigError
-from streamae.local import DirectoryStore, FileLabels, FileSink, FileSource, HostSource
+from streamae.local import STDIN, DirectoryStore, FileLabels, FileSink, FileSource, HostSource
 from streamae.log import Logger
 from streamae.metrics import Metrics, Status
 from streamae.observer import Observer
@@ -74,7 +74,7 @@ class App:
             cleanups.callback(gc.unfreeze)
             labels = open_labels(config, cleanups)
             self._worker = Worker(config, source, sink, self._observer, time.monotonic, labels)
-            log.info("started", name=config.name, version=__version__, source=config.source.kind)
+            log.info("started", name=config.name, version=__version__, source=_origin(config))
             self._worker.run(self._stopped)
         log.info("stopped", **self.summary())
 
@@ -171,6 +171,15 @@ def open_labels(config: Config, cleanups: ExitStack) -> LabelLog | None:
 def config_hash(config: Config) -> str:
     """Return a short digest that tells configurations apart; secrets do not enter it."""
     return hashlib.blake2b(msgspec.json.encode(redact(config)), digest_size=6).hexdigest()
+
+
+def _origin(config: Config) -> str:
+    source = config.source
+    if source.kind == "kafka":
+        return f"kafka {','.join(source.topics)}"
+    if source.kind == "host":
+        return "this host"
+    return "standard input" if source.path == STDIN else source.path
 
 
 def _device(config: Config) -> str:

@@ -59,11 +59,16 @@ def _run(arguments: argparse.Namespace) -> int:
 
     terminal = Terminal(sys.stderr, os.environ)
     log.configure(config.log.level, config.log.format, terminal, _secrets(config))
-    daemon = app.build(config)
-    _stop_on_signal(daemon.stop)
-    finite = config.source.kind == "file" and not config.source.follow
-    with progress_bar(terminal, daemon.status) if finite and terminal.live else nullcontext():
-        daemon.run()
+    try:
+        daemon = app.build(config)
+        _stop_on_signal(daemon.stop)
+        finite = config.source.kind == "file" and not config.source.follow
+        with progress_bar(terminal, daemon.status) if finite and terminal.live else nullcontext():
+            daemon.run()
+    except StreamaeError as error:
+        # What collects the log gets the reason in the format of the other lines.
+        log.Logger(__name__).error(str(error), exit_code=error.exit_code)
+        return error.exit_code
     return 0
 
 
@@ -184,6 +189,7 @@ def _secrets(config: Config) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="streamae", description=streamae.__doc__)
+    parser.add_argument("--version", action="version", version=f"streamae {streamae.__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     configured = _configured()
     run = verbs.add_parser("run", parents=[configured], help="score a stream, alert, repeat")

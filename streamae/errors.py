@@ -22,6 +22,11 @@ class StreamaeError(Exception):
     exit_code: ClassVar[int] = 1
 
 
+def why(error: OSError) -> str:
+    """Return what the system says, without number and path: messages name the path themselves."""
+    return error.strerror or str(error)
+
+
 class ConfigError(StreamaeError):
     """The configuration cannot be used; the message names the key and, where known, the line."""
 

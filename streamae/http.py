@@ -31,7 +31,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from streamae.config import HttpConfig
-from streamae.errors import ConfigError
+from streamae.errors import ConfigError, why
 from streamae.log import Logger
 
 _MAX_CONNECTIONS = 64
@@ -254,9 +254,11 @@ def _listen(config: HttpConfig, pages: _Pages) -> _TcpServer:
         return _TcpServer(found[0][0], found[0][4], pages)
     except OSError as error:
         if error.errno in {errno.EADDRINUSE, errno.EACCES}:
-            why = f"http.port: cannot listen on {config.host}:{config.port}: {error.strerror}"
-            raise ConfigError(f"{why}; choose another, or 0 for a free one") from error
-        raise ConfigError(f"http.host: cannot listen on {config.host}: {error}") from error
+            raise ConfigError(
+                f"http.port: cannot listen on {config.host}:{config.port}: {why(error)};"
+                " choose another, or 0 for a free one"
+            ) from error
+        raise ConfigError(f"http.host: cannot listen on {config.host}: {why(error)}") from error
 
 
 def _health(ok: bool, reasons: Sequence[str]) -> _Answer:

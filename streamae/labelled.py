@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from streamae.errors import ConfigError
+from streamae.errors import ConfigError, why
 from streamae.types import Bools, Floats
 
 TRUTHS = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0}
@@ -42,7 +42,9 @@ def read(path: Path, label: str | None = None, rows: int | None = None) -> Label
             return _npz(path, label, rows)
         if path.name.endswith((".csv", ".csv.gz")):
             return _csv(path, label, rows)
-    except (OSError, BadZipFile, EOFError, csv.Error, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {why(error)}") from error
+    except (BadZipFile, EOFError, csv.Error, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     raise ConfigError(f"{path}: a labelled stream is an .npz, .csv or .csv.gz file")
 

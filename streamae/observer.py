@@ -10,12 +10,15 @@ import numpy as np
 from streamae.decode import Reason
 from streamae.log import Logger
 from streamae.metrics import Metric, Metrics, Rebalance, Stage, Status
-from streamae.pipeline import Pipeline, Processed
+from streamae.pipeline import ERROR_HEADER, Pipeline, Processed
 from streamae.records import Alert
-from streamae.types import NO_TIMESTAMP, Commit, Poll, RecordBatch, TopicPartition
+from streamae.types import NO_TIMESTAMP, Commit, Output, Poll, RecordBatch, TopicPartition
 from streamae.watchdog import Watchdog
 
 log = Logger(__name__)
+
+_N_NAMES = 20
+"""Features named in a log line; a stream may have thousands."""
 
 
 class Observer:
@@ -35,6 +38,7 @@ class Observer:
         self._watchdog = watchdog
         self._now = now
         self._turned = turned
+        self._rejects: Counter[tuple[TopicPartition, str]] = Counter()
 
     @contextmanager
     def broker_call(self, stage: Stage) -> Iterator[None]:
@@ -55,11 +59,14 @@ class Observer:
         """Take note of a batch whose outputs will be written."""
         partition, metrics = batch.partition, self.metrics
         metrics.consumed(partition, done.n_records, done.n_bytes)
-        for reason, n in done.rejects.items():
-            metrics.invalid(partition, reason, n)
+        self._rejected(partition, done)
         metrics.missing(partition, done.n_missing)
         metrics.nonfinite(partition, "input", done.rejects[Reason.OUT_OF_RANGE])
         metrics.nonfinite(partition, "score", done.n_nonfinite)
+        if pipeline.online is not None and done.scores and not done.first_ordinal:
+            names = pipeline.online.features
+            more = {} if len(names) <= _N_NAMES else {"more": len(names) - _N_NAMES}
+            log.info("features", partition=str(partition), names=names[:_N_NAMES], **more)
         if done.scores:
             self._scored(partition, done)
         metrics.judged(partition, done.n_judged, done.n_flagged)
@@ -160,6 +167,29 @@ class Observer:
                 budget=pipeline.alert_share,
             )
 
+    def _rejected(self, partition: TopicPartition, done: Processed) -> None:
+        """Count rejects; warn of the first one for each reason, of the 10th, the 100th and so on.
+
+        That many lines show a feed that has gone wrong, and no feed can fill a disk with them.
+        """
+        for reason, n in done.rejects.items():
+            self.metrics.invalid(partition, reason, n)
+            before = self._rejects[partition, reason]
+            self._rejects[partition, reason] = total = before + n
+            if before and len(str(total)) == len(str(before)):
+                continue
+            letter = next(
+                letter for letter in map(_letter, done.outputs) if letter.get("reason") == reason
+            )
+            log.warning(
+                "records rejected",
+                partition=str(partition),
+                reason=reason,
+                total=total,
+                offset=int(letter["offset"]),
+                message=letter["message"],
+            )
+
     def _scored(self, partition: TopicPartition, done: Processed) -> None:
         self.metrics.scored(partition, np.concatenate(done.scores), int(done.timestamps_ms.max()))
         start = 0
@@ -188,12 +218,23 @@ class Observer:
                 self.metrics.alerts(partition, alert.severity)
                 log.info(
                     "alert",
-                    alert_id=alert.alert_id,
+                    severity=alert.severity,
                     key=alert.key,
                     p_value=alert.p_value,
                     score=alert.score,
-                    severity=alert.severity,
                     features=[a.feature for a in alert.attribution],
                     partition=str(partition),
                     offset=alert.source.offset,
+                    alert_id=alert.alert_id,
                 )
+
+
+def _letter(output: Output) -> dict[str, str]:
+    """Return what a dead letter's headers say of it; nothing for another output."""
+    if output.channel != "dead_letters":
+        return {}
+    return {
+        name.removeprefix(ERROR_HEADER): value.decode(errors="replace")
+        for name, value in output.headers
+        if name.startswith(ERROR_HEADER) and value is not None
+    }

@@ -85,7 +85,7 @@ def check_fits(header: Header, config: Config) -> None:
     """Raise `SnapshotError` naming every key in which snapshot and configuration differ."""
     now, then = model_keys(config), header.model
     differences = [
-        f"{key} is {now.get(key)!r} and was {then.get(key)!r}"
+        f"{key} is {_yaml(now.get(key))} and was {_yaml(then.get(key))}"
         for key in sorted(now.keys() | then.keys())
         if now.get(key) != then.get(key)
     ]
@@ -99,6 +99,11 @@ def check_fits(header: Header, config: Config) -> None:
             + ". Set the keys back, or start afresh with another `name` or `kafka.group`"
             " and state directory."
         )
+
+
+def _yaml(value: Any) -> str:
+    """Return a value as the configuration file has it; JSON is YAML."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _feature_difference(now: tuple[str, ...], then: tuple[str, ...]) -> str:

@@ -65,6 +65,13 @@ def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None
     assert "usage: streamae" in capsys.readouterr().err
 
 
+def test_version_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"streamae {__version__}\n"
+
+
 @pytest.mark.parametrize("rows", ["0", "-1", "x"])
 def test_rows_must_be_positive(rows: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
@@ -192,6 +199,28 @@ time.sleep(30)
             assert process.stdout.readline() == expected
             process.send_signal(signum)
         assert process.wait(20) == 128 + signum
+
+
+def test_what_ends_a_run_is_a_log_line_like_the_others(tmp_path: Path) -> None:
+    done = python(
+        "-m",
+        "streamae",
+        "run",
+        "--set",
+        f"source.path={tmp_path}/none.jsonl",
+        "--set",
+        f"state.directory={tmp_path}/state",
+        "--set",
+        f"output.alerts={tmp_path}/alerts",
+        "--set",
+        f"output.dead_letters={tmp_path}/letters",
+        "--set",
+        "http.enabled=false",
+    )
+    (line,) = map(json.loads, done.stderr.splitlines())
+    assert done.returncode == line["exit_code"] == 78
+    assert line["level"] == "error"
+    assert line["event"].startswith("source.path: cannot read")
 
 
 @pytest.mark.slow

@@ -1,8 +1,10 @@
 """What the observer makes known of a real worker's run, and of one that goes on after another."""
 
+import json
 import threading
 
 import msgspec
+import pytest
 from prometheus_client import CollectorRegistry
 
 from streamae.decode import Reason
@@ -62,6 +64,38 @@ def test_counts_agree_with_what_was_written() -> None:
     suppressed = run.sample("alerts_suppressed_total", reason="open_episode")
     assert run.sample("records_flagged_total") == raised + (suppressed or 0)
     assert raised > 0
+
+
+def test_rejects_are_said_at_the_first_and_at_every_power_of_ten(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    good = values(120)
+    bad = [b"{" if at % 10 else b'{"a": "text"}' for at in range(120)]
+    records = [record for pair in zip(good, bad, strict=True) for record in pair]
+    with caplog.at_level("WARNING", "streamae.observer"):
+        Observed(records, MemorySink())
+    said = [record.streamae_fields for record in caplog.records]  # type: ignore[attr-defined]  # Ours.
+    totals = {
+        reason: [line["total"] for line in said if line["reason"] == reason]
+        for reason in ("invalid_json", "wrong_type")
+    }
+    assert [total >= 10 for total in totals["wrong_type"]] == [False, True]
+    assert [total >= 100 for total in totals["invalid_json"]] == [False, True]
+    assert said[0] | {"offset": 1, "message": "'a' holds text"} == said[0]
+    assert len(said) == 4
+
+
+def test_the_features_are_said_once_and_shortened(caplog: pytest.LogCaptureFixture) -> None:
+    wide = json.dumps({f"f{at}": at for at in range(25)}).encode()
+    for records, fields in (
+        (values(100), {"names": tuple("abcdef")}),
+        ([wide] * 100, {"names": tuple(f"f{at}" for at in range(20)), "more": 5}),
+    ):
+        caplog.clear()
+        with caplog.at_level("INFO", "streamae.observer"):
+            Observed(records, MemorySink())
+        (said,) = [record for record in caplog.records if record.getMessage() == "features"]
+        assert said.streamae_fields == {"partition": str(PARTITION), **fields}  # type: ignore[attr-defined]  # Ours.
 
 
 def test_a_restarted_detector_shows_what_it_knows_at_once() -> None:

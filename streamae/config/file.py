@@ -19,7 +19,7 @@ from streamae.config.rules import check
 from streamae.config.sections import Config, Section
 from streamae.config.settings import Finding, Reader, Setting, Value
 from streamae.config.values import Duration, Secret, Size
-from streamae.errors import ConfigError
+from streamae.errors import ConfigError, why
 
 NO_ENVIRONMENT: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -89,7 +89,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{path}: cannot be read: {why(error)}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 at byte {error.start}") from error
 

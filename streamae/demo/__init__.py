@@ -9,7 +9,7 @@ from typing import Literal
 from streamae import log
 from streamae.demo import live, shuttle
 from streamae.demo.session import LOG
-from streamae.errors import ConfigError, StorageError
+from streamae.errors import ConfigError, StorageError, why
 from streamae.terminal import Terminal
 
 Feed = Literal["shuttle", "host"]
@@ -26,7 +26,7 @@ def run(feed: Feed, directory: Path | None) -> int:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"cannot write to {directory}: {error}") from error
+        raise StorageError(f"cannot write to {directory}: {why(error)}") from error
     if feed == "shuttle" and any(directory.iterdir()):
         raise ConfigError(f"{directory} is not empty: name a new directory, or none")
     demo = shuttle.run if feed == "shuttle" else live.run

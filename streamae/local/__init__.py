@@ -4,10 +4,11 @@ from streamae.local.host import HostSource
 from streamae.local.labels import FileLabels
 from streamae.local.memory import MemoryLabels, MemoryLog, MemorySink, MemorySource
 from streamae.local.sink import FileSink
-from streamae.local.source import FileSource
+from streamae.local.source import STDIN, FileSource
 from streamae.local.state import DirectoryStore
 
 __all__ = [
+    "STDIN",
     "DirectoryStore",
     "FileLabels",
     "FileSink",

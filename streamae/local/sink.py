@@ -10,13 +10,14 @@ import fcntl
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from streamae.config import OutputConfig
-from streamae.errors import ConfigError, SnapshotError, StorageError
+from streamae.errors import ConfigError, SnapshotError, StorageError, why
 from streamae.local.durable import replace_file
 from streamae.types import Channel, Commit, Committed, Output, StateStore, TopicPartition
 
@@ -79,7 +80,7 @@ class FileSink:
                 self._last.partitions[str(partition)] = PartitionCommit(offset, snapshot)
             self._record()
         except OSError as error:
-            raise StorageError(f"cannot write outputs: {error}") from error
+            raise StorageError(f"cannot write outputs: {why(error)}") from error
         return True
 
     def committed(self, partition: TopicPartition) -> Committed | None:
@@ -94,7 +95,9 @@ class FileSink:
         """Close the files and let another daemon use the directory."""
         for file in self._files.values():
             if file is not sys.stdout.buffer:
-                file.close()
+                # What a full disk did not take is tried again and refused again; no commit has it.
+                with suppress(OSError):
+                    file.close()
         self._lock.close()
 
     def _follow_rotation(self) -> None:
@@ -123,7 +126,9 @@ class FileSink:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 file = path.open("ab")
             except OSError as error:
-                raise StorageError(f"cannot write output.{channel}: {error}") from error
+                raise StorageError(
+                    f"output.{channel}: cannot write {name}: {why(error)}"
+                ) from error
             length = self._last.lengths.get(str(path.absolute()))
             if length is not None and length < path.stat().st_size:
                 file.truncate(length)
@@ -144,7 +149,7 @@ class FileSink:
         except FileNotFoundError:
             return CommitFile()
         except OSError as error:
-            raise StorageError(f"cannot read {self._path}: {error}") from error
+            raise StorageError(f"cannot read {self._path}: {why(error)}") from error
         except msgspec.MsgspecError as error:
             raise SnapshotError(
                 f"{self._path} is damaged ({error}): restore it, or start afresh by moving the"
@@ -162,7 +167,7 @@ def _lock(directory: Path) -> BinaryIO:
         directory.mkdir(parents=True, exist_ok=True)
         lock = (directory / "lock").open("wb")
     except OSError as error:
-        raise StorageError(f"cannot use state.directory {directory}: {error}") from error
+        raise StorageError(f"state.directory: cannot use {directory}: {why(error)}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

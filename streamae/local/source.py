@@ -4,13 +4,14 @@ import csv
 import os
 import select
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from streamae.config import SourceConfig
-from streamae.errors import ConfigError, StorageError
+from streamae.errors import ConfigError, StorageError, why
 from streamae.types import (
     NO_TIMESTAMP,
     AssignmentListener,
@@ -91,10 +92,15 @@ class FileSource:
     def _open(self) -> BinaryIO:
         if self._stdin:
             return os.fdopen(_STDIN_DESCRIPTOR, "rb", buffering=0, closefd=False)
+        path = Path(self._config.path)
         try:
-            return Path(self._config.path).open("rb", buffering=0)
+            file = path.open("rb", buffering=0)
         except OSError as error:
-            raise ConfigError(f"source.path: {error}") from error
+            raise ConfigError(f"source.path: cannot read {path}: {why(error)}") from error
+        if path.suffix == ".gz":
+            file.close()
+            raise ConfigError(f"source.path: {path} is compressed: unpack it first")
+        return file
 
     def _rewind(self) -> None:
         self._file.seek(0)
@@ -119,7 +125,7 @@ class FileSource:
         if chunk is None:
             return False
         if not chunk and self._config.follow and not self._stdin:
-            self._check_not_cut()
+            self._check_not_rotated()
             time.sleep(min(timeout_s, _FOLLOW_INTERVAL_S))
             return False
         lines = (self._rest + chunk).split(b"\n")
@@ -130,7 +136,7 @@ class FileSource:
                 lines.append(self._rest)
                 self._rest = b""
         if self._csv and self._columns is None and lines:
-            self._columns = _header(lines.pop(0))
+            self._columns = _header(lines.pop(0), self._config.path)
         self._lines += lines
         return bool(chunk)
 
@@ -141,11 +147,17 @@ class FileSource:
         try:
             return self._file.read(_CHUNK_BYTES)
         except OSError as error:
-            raise StorageError(f"cannot read {self._config.path}: {error}") from error
+            raise StorageError(f"cannot read {self._config.path}: {why(error)}") from error
 
-    def _check_not_cut(self) -> None:
-        if os.fstat(self._file.fileno()).st_size < self._file.tell():
-            raise StorageError(f"{self._config.path} was cut while it was followed")
+    def _check_not_rotated(self) -> None:
+        opened = os.fstat(self._file.fileno())
+        with suppress(FileNotFoundError):  # Moved away, and no new one there yet.
+            there = Path(self._config.path).stat()
+            if opened.st_size < self._file.tell() or not os.path.samestat(opened, there):
+                raise StorageError(
+                    f"{self._config.path} was cut or replaced while it was followed, so its line"
+                    " numbers mean nothing any more; read a log that rotates by `tail -F FILE |`"
+                )
 
     def _batch(self) -> RecordBatch | None:
         taken = self._lines[: self._config.max_poll_records]
@@ -176,6 +188,19 @@ class FileSource:
         return len(self._lines) + unread
 
 
-def _header(line: bytes) -> tuple[str, ...]:
+def _header(line: bytes, path: str) -> tuple[str, ...]:
+    """Return the names; raise `ConfigError` where they can only be a first row of numbers."""
     text = line.decode("utf-8-sig", errors="replace").rstrip("\r")
-    return tuple(name.strip() for name in next(csv.reader([text]), []))
+    names = tuple(name.strip() for name in next(csv.reader([text]), []))
+    # Whole numbers may be names: pandas numbers the columns that have none.
+    if all(map(_is_number, names)) and not all(map(str.isdecimal, names)):
+        raise ConfigError(f"source.path: {path} has no header: its first line is {text[:80]!r}")
+    return names
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

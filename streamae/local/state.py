@@ -5,11 +5,12 @@ from pathlib import Path
 
 import crc32c
 
-from streamae.errors import SnapshotError, StorageError
+from streamae.errors import SnapshotError, StorageError, why
 from streamae.local.durable import replace_file
 from streamae.types import TopicPartition
 
 _SUFFIX = ".safetensors"
+_AFRESH = "; restore it, or start afresh by moving the state directory and the outputs away"
 
 
 class DirectoryStore:
@@ -37,7 +38,9 @@ class DirectoryStore:
             name = f"{_prefix(partition)}.{number:08d}.{checksum}{_SUFFIX}"
             replace_file(self._directory / name, snapshot)
         except OSError as error:
-            raise StorageError(f"cannot write a snapshot to {self._directory}: {error}") from error
+            raise StorageError(
+                f"state.directory: cannot write to {self._directory}: {why(error)}"
+            ) from error
         return name
 
     def load(self, partition: TopicPartition, pointer: str) -> bytes:
@@ -48,9 +51,9 @@ class DirectoryStore:
         try:
             snapshot = path.read_bytes()
         except OSError as error:
-            raise SnapshotError(f"the snapshot {path} cannot be read: {error}") from error
+            raise SnapshotError(f"{path} cannot be read: {why(error)}{_AFRESH}") from error
         if f"{crc32c.crc32c(snapshot):08x}" != _checksum(pointer):
-            raise SnapshotError(f"the snapshot {path} is damaged: its checksum does not match")
+            raise SnapshotError(f"{path} is damaged: its checksum does not match{_AFRESH}")
         return snapshot
 
     def close(self) -> None:

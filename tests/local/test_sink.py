@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamae.config import OutputConfig
-from streamae.errors import ConfigError, SnapshotError
+from streamae.errors import ConfigError, SnapshotError, StorageError
 from streamae.local import DirectoryStore, FileSink
 from streamae.types import Channel, Commit, Committed, Output, TopicPartition
 
@@ -108,6 +108,16 @@ def test_standard_output_is_an_output(
     writer.commit(commit(1, output(b"alert")))
     writer.close()
     assert capfdbinary.readouterr().out == b"alert\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+def test_full_disk_is_said_once_and_does_not_keep_the_sink_open(tmp_path: Path) -> None:
+    config = OutputConfig(alerts="/dev/full", dead_letters=str(tmp_path / "dead"))
+    writer = FileSink(config, tmp_path / "state", DirectoryStore(tmp_path / "state", 1))
+    with pytest.raises(StorageError, match=r"outputs: No space left on device$"):
+        writer.commit(commit(1, output(b"alert")))
+    writer.close()
+    sink(tmp_path).close()
 
 
 def test_damaged_commit_file_is_refused(tmp_path: Path) -> None:

@@ -126,9 +126,47 @@ def test_followed_file_that_is_cut_is_an_error(opened: Opened, tmp_path: Path) -
         read(source, polls=2)
 
 
+def test_followed_file_that_is_replaced_is_an_error(opened: Opened, tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"a\n")
+    source = opened(path, follow=True)
+    read(source, polls=2)
+    path.rename(tmp_path / "in.jsonl.1")
+    assert read(source, polls=2) == []  # The new one may be on its way.
+    path.write_bytes(b"a\nb\n")
+    with pytest.raises(StorageError, match="replaced while it was followed"):
+        read(source, polls=2)
+
+
 def test_missing_file_is_the_configurations_fault(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"source\.path"):
-        FileSource(SourceConfig(path=str(tmp_path / "none.jsonl")))
+    missing = tmp_path / "none.jsonl"
+    with pytest.raises(ConfigError) as caught:
+        FileSource(SourceConfig(path=str(missing)))
+    assert str(caught.value) == f"source.path: cannot read {missing}: No such file or directory"
+
+
+def test_compressed_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl.gz"
+    path.write_bytes(b"")
+    with pytest.raises(ConfigError, match="unpack it first"):
+        FileSource(SourceConfig(path=str(path)))
+
+
+@pytest.mark.parametrize("first", [b"0.5,-1.25", b"1,2.5\r", b"-1,3"])
+def test_csv_file_without_a_header_is_refused(opened: Opened, tmp_path: Path, first: bytes) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(first + b"\n1,2\n")
+    with pytest.raises(ConfigError, match="has no header: its first line is"):
+        read(opened(path))
+
+
+@pytest.mark.parametrize("header", [b"a,1.5", b"0,1", b",0,1", b"a"])
+def test_csv_columns_may_have_numbers_for_names(
+    opened: Opened, tmp_path: Path, header: bytes
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(header + b"\n1,2\n")
+    assert read(opened(path))[0].columns == tuple(header.decode().split(","))
 
 
 def test_lag_is_known_while_lines_wait(opened: Opened, tmp_path: Path) -> None:
