@@ -1,29 +1,30 @@
-"""From scores to alerts: budget, episodes, severity, deterministic ids.
+"""From flagged records to alerts: what is worth one, severity, episodes, deterministic ids.
 
-An episode of a key opens with its first flagged record, which is the alert, and ends when
-`quiet_records` records of the partition went by without another one; its end is a record of its
-own. Nothing here depends on the clock or on how records were batched.
+The first flagged record of an episode is the alert, and the episode's end is a record of its own.
+Nothing here depends on the clock or on how records were batched.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from streamae import __version__
 from streamae.config import AlertingConfig
+from streamae.episodes import Episode, Episodes, Flagged, Times
 from streamae.records import (
     ANOMALY,
     RECOVERED,
     Alert,
-    Head,
+    Attribution,
     Model,
     Position,
     Reasons,
     Recovered,
     Severity,
+    Suppression,
     iso_time,
     significant,
     text,
@@ -34,105 +35,81 @@ PASSED_ON = ("traceparent", "tracestate")
 """Headers of the input record that its alert carries on (W3C Trace Context)."""
 
 
-class Episode(msgspec.Struct, array_like=True):
-    """An open episode; part of the state."""
-
-    episode_id: str
-    first_ordinal: int
-    last_ordinal: int
-    last_offset: int
-    last_timestamp_ms: int
-    started_ms: int
-    n_flagged: int
-    peak_score: float
-    peak_p_value: float
-    severity: Severity
-    block: int
-
-
-class Flagged(NamedTuple):
-    """A record whose p-value is at most `alpha`."""
-
-    ordinal: int
-    offset: int
-    timestamp_ms: int
-    key: bytes | None
-    headers: Headers
-    score: float
-    p_value: float
-    threshold: float
-    alpha: float
-    budget: float
-    block: int
-    head: Head | UnsetType = UNSET
-
-
 Explain = Callable[[Flagged], Reasons]
 
 
+class Raised(NamedTuple):
+    """What flagged records caused."""
+
+    events: list[tuple[Alert | Recovered, Output]]
+    """In log order."""
+    suppressed: Counter[Suppression]
+    """The flagged records that raised no alert."""
+
+
 class Alerter:
-    """Open episodes of one partition."""
+    """Raises the alerts of one partition."""
 
     def __init__(self, name: str, config: AlertingConfig, partition: TopicPartition) -> None:
         self._name = name
         self._config = config
         self._partition = partition
-        # Ordered by last flagged ordinal, so ended episodes are always in front.
-        self._open: dict[bytes | None, Episode] = {}
+        self._episodes = Episodes(config)
+        self._selective = bool(config.min_deviation or config.up_only or config.down_only)
 
     def state(self) -> list[tuple[bytes | None, Episode]]:
         """Return the open episodes as plain values, independent of later changes."""
-        return [(key, msgspec.structs.replace(episode)) for key, episode in self._open.items()]
+        return self._episodes.state()
 
     def load_state(self, state: Any) -> None:
         """Continue from what `state` returned, possibly after a trip through JSON."""
-        pairs = msgspec.convert(state, list[tuple[bytes | None, Episode]])
-        self._open = dict(pairs)
+        self._episodes.load_state(state)
 
-    def process(
-        self, flagged: Sequence[Flagged], last_ordinal: int, explain: Explain
-    ) -> Iterator[tuple[Alert | Recovered, Output]]:
-        """Yield what the records up to `last_ordinal` cause, in log order.
+    def process(self, flagged: Sequence[Flagged], times: Times, explain: Explain) -> Raised:
+        """Return what the next records cause, whose event times are `times`.
 
         `flagged` are the flagged ones among them, ascending.
         """
+        raised = Raised([], Counter())
+        self._episodes.cool(times)
         for record in flagged:
-            yield from self._ended(before=record.ordinal)
-            episode = self._open.pop(record.key, None)
-            if episode is None:
-                alert, output = self._alert(record, explain)
-                yield alert, output
-                self._open[record.key] = _opened(alert, record)
-            else:
-                self._extend(episode, record)
-                self._open[record.key] = episode
-        yield from self._ended(before=last_ordinal + 1)
+            self._end(record.ordinal, raised)
+            reasons = explain(record) if self._selective else None
+            suppression = self._suppression(record, reasons)
+            if suppression is not None:
+                raised.suppressed[suppression] += 1
+                continue
+            alert, output = self._alert(record, reasons or explain(record))
+            raised.events.append((alert, output))
+            self._episodes.open(alert.episode_id, record, alert.severity, times)
+        self._end(times.last_ordinal + 1, raised)
+        return raised
 
     def severity(self, p_value: float, budget: float) -> Severity:
         """Return `critical` for the rarest part of what the budget flags."""
         return "critical" if p_value <= budget * self._config.critical_share else "warning"
 
-    def _extend(self, episode: Episode, record: Flagged) -> None:
-        episode.last_ordinal = record.ordinal
-        episode.last_offset = record.offset
-        episode.last_timestamp_ms = record.timestamp_ms
-        episode.n_flagged += 1
-        episode.peak_score = max(episode.peak_score, record.score)
-        episode.peak_p_value = min(episode.peak_p_value, record.p_value)
-        if self.severity(record.p_value, record.budget) == "critical":
-            episode.severity = "critical"
+    def _suppression(self, record: Flagged, reasons: Reasons | None) -> Suppression | None:
+        """Return why a record raises no alert; None if it does. It joins its key's open episode."""
+        if reasons is not None and (unfit := self._unfit(reasons.attribution)):
+            return unfit
+        return self._episodes.extend(record, self.severity(record.p_value, record.budget))
 
-    def _ended(self, before: int) -> Iterator[tuple[Recovered, Output]]:
-        """End the episodes whose last quiet record has an ordinal below `before`."""
-        quiet = self._config.quiet_records
-        while self._open:
-            key = next(iter(self._open))
-            if self._open[key].last_ordinal + quiet >= before:
-                return
-            yield self._recovered(key, self._open.pop(key))
+    def _unfit(self, attribution: Sequence[Attribution]) -> Suppression | None:
+        """Return what forbids an alert on the feature to blame most; None if nothing does."""
+        if not attribution:
+            return None
+        config, blamed = self._config, attribution[0]
+        if abs(blamed.deviation) < config.min_deviation:
+            return "min_deviation"
+        unwanted = config.up_only if blamed.deviation < 0 else config.down_only
+        return "direction" if unwanted == "all" or blamed.feature in unwanted else None
 
-    def _alert(self, record: Flagged, explain: Explain) -> tuple[Alert, Output]:
-        reasons = explain(record)
+    def _end(self, before: int, raised: Raised) -> None:
+        for key, episode in self._episodes.end(before):
+            raised.events.append(self._recovered(key, episode))
+
+    def _alert(self, record: Flagged, reasons: Reasons) -> tuple[Alert, Output]:
         alert_id = self._id(ANOMALY, record.offset)
         alert = Alert(
             alert_id=alert_id,
@@ -166,6 +143,7 @@ class Alerter:
             episode_id=episode.episode_id,
             severity=episode.severity,
             n_flagged=episode.n_flagged,
+            n_suppressed=episode.n_suppressed,
             n_records=episode.last_ordinal - episode.first_ordinal + 1,
             peak_score=significant(episode.peak_score),
             peak_p_value=significant(episode.peak_p_value),
@@ -205,19 +183,3 @@ class Alerter:
         topic, partition = self._partition
         parts = [self._name, kind, topic, partition, offset]
         return hashlib.blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
-
-
-def _opened(alert: Alert, record: Flagged) -> Episode:
-    return Episode(
-        episode_id=alert.episode_id,
-        first_ordinal=record.ordinal,
-        last_ordinal=record.ordinal,
-        last_offset=record.offset,
-        last_timestamp_ms=record.timestamp_ms,
-        started_ms=record.timestamp_ms,
-        n_flagged=1,
-        peak_score=record.score,
-        peak_p_value=record.p_value,
-        severity=alert.severity,
-        block=record.block,
-    )

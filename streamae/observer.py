@@ -211,8 +211,8 @@ class Observer:
 
     def _alerted(self, partition: TopicPartition, done: Processed) -> None:
         self.status.alerted(done.alerts)
-        n_raised = sum(isinstance(alert, Alert) for alert in done.alerts)
-        self.metrics.suppressed(partition, done.n_flagged - n_raised)
+        for reason, n in done.suppressed.items():
+            self.metrics.suppressed(partition, reason, n)
         for alert in done.alerts:
             if isinstance(alert, Alert):
                 self.metrics.alerts(partition, alert.severity)

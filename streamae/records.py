@@ -17,6 +17,9 @@ RECOVERED: Literal["recovered"] = "recovered"
 
 Severity = Literal["warning", "critical"]
 
+Suppression = Literal["open_episode", "cooldown", "min_deviation", "direction"]
+"""Why a flagged record raises no alert."""
+
 
 class Attribution(msgspec.Struct, frozen=True):
     """One feature's part in an alert, in the feature's own unit."""
@@ -24,8 +27,10 @@ class Attribution(msgspec.Struct, frozen=True):
     feature: str
     observed: float
     expected: float
+    deviation: float
+    """What it was observed above what was expected, in the feature's standard deviations."""
     share: float
-    """Part of the deviation, 0 to 1; all features of the record add up to 1."""
+    """Part of the anomaly, 0 to 1; all features of the record add up to 1."""
 
 
 class Counterfactual(msgspec.Struct, frozen=True):
@@ -115,6 +120,8 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     severity: Severity
     """The worst of the episode."""
     n_flagged: int
+    n_suppressed: int
+    """Of these, the ones that would have opened another episode but for the cooldown."""
     n_records: int
     """Records of the partition from the first flagged one to the last."""
     peak_score: float

@@ -20,8 +20,8 @@ def alert(offset: int, feature: str = "pressure", **changes: Any) -> Alert:
         "severity": "critical",
         "episode_id": f"id-{offset}",
         "attribution": [
-            Attribution(feature, 80.0, 45.2, 0.61),
-            Attribution("flow", 4e-5, 0, 0.003),
+            Attribution(feature, 80.0, 45.2, 6.3, 0.61),
+            Attribution("flow", 4e-5, 0, 0.2, 0.003),
         ],
         "missing": ["valve"],
         "counterfactual": Counterfactual([feature], 8.02),
@@ -40,6 +40,7 @@ def recovered(offset: int) -> Recovered:
         episode_id=f"id-{offset}",
         severity="critical",
         n_flagged=3,
+        n_suppressed=0,
         n_records=5,
         peak_score=40.0,
         peak_p_value=1e-6,

@@ -73,6 +73,7 @@ def assert_finite(detector: Detector, x: Floats) -> None:
     explanation = detector.explain(x[-1])
     assert np.isfinite(explanation.expected).all()
     assert np.isfinite(explanation.share).all()
+    assert np.isfinite(explanation.deviation[~np.isnan(x[-1])]).all()
 
 
 def check_score_is_pure(make: Make) -> None:

@@ -1,9 +1,13 @@
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
+import numpy as np
+import pytest
 
-from streamae.alerting import Alerter, Flagged
+from streamae.alerting import Alerter
 from streamae.config import AlertingConfig
+from streamae.episodes import Flagged, Times
 from streamae.records import Alert, Attribution, Counterfactual, Reasons, Recovered
 from streamae.types import TopicPartition
 
@@ -30,18 +34,26 @@ def flagged(
 
 
 def explain(record: Flagged) -> Reasons:
-    attribution = [Attribution(f"f{at}", 1.0, 0.0, 0.5) for at in range(2)]
+    return blaming(3.0)
+
+
+def blaming(deviation: float) -> Reasons:
+    attribution = [Attribution("f0", 1.0, 0.0, deviation, 0.5), Attribution("f1", 1.0, 0.0, 9, 0.5)]
     return Reasons(attribution, ["gone"], Counterfactual(["f0"], 0.5))
 
 
-def alerter(**keys: int) -> Alerter:
+def alerter(**keys: Any) -> Alerter:
     return Alerter("name", AlertingConfig(**{"quiet_records": 5, **keys}), PARTITION)
 
 
 def events(
     machine: Alerter, records: Sequence[Flagged], last_ordinal: int
 ) -> list[Alert | Recovered]:
-    return [alert for alert, _ in machine.process(records, last_ordinal, explain)]
+    return [alert for alert, _ in machine.process(records, times(last_ordinal), explain).events]
+
+
+def times(last_ordinal: int) -> Times:
+    return Times(last_ordinal, 1_700_000_000_000 + np.arange(last_ordinal + 1))
 
 
 def test_episode_is_one_alert_and_one_end() -> None:
@@ -103,7 +115,8 @@ def test_state_survives_json_and_is_not_shared() -> None:
 
 def test_alert_is_a_cloud_event_and_carries_the_trace() -> None:
     trace = [("traceparent", b"00-1"), ("other", b"x")]
-    ((alert, output),) = alerter().process([flagged(1, headers=trace)], 1, explain)
+    raised = alerter().process([flagged(1, headers=trace)], times(1), explain)
+    ((alert, output),) = raised.events
     headers = dict(output.headers)
     assert headers["ce_specversion"] == b"1.0"
     assert headers["ce_id"].decode() == alert.alert_id
@@ -128,6 +141,57 @@ def test_id_is_a_function_of_what_the_alert_is_about() -> None:
 
 def test_time_is_left_out_where_the_record_has_none() -> None:
     record = flagged(1, key=None)._replace(timestamp_ms=-1)
-    ((alert, output),) = alerter().process([record], 1, explain)
+    ((alert, output),) = alerter().process([record], times(1), explain).events
     assert alert.event_time is None
     assert not {"ce_time", "ce_subject"} & dict(output.headers).keys()
+
+
+@pytest.mark.parametrize(
+    ("keys", "deviation", "suppression"),
+    [
+        ({"min_deviation": 2.0}, 2.5, None),
+        ({"min_deviation": 2.0}, -2.5, None),
+        ({"min_deviation": 2.0}, 1.5, "min_deviation"),
+        ({"min_deviation": 2.0}, -1.5, "min_deviation"),
+        ({"up_only": ("f0",)}, 2.5, None),
+        ({"up_only": ("f0",)}, -2.5, "direction"),
+        ({"up_only": ("f1",)}, -2.5, None),
+        ({"up_only": "all"}, -2.5, "direction"),
+        ({"down_only": ("f0",)}, 2.5, "direction"),
+        ({"down_only": "all"}, -2.5, None),
+        ({"down_only": ("f0",), "min_deviation": 2.0}, 1.5, "min_deviation"),
+    ],
+)
+def test_an_alert_needs_a_deviation_of_the_size_and_direction_asked_for(
+    keys: dict[str, Any], deviation: float, suppression: str | None
+) -> None:
+    machine = alerter(**keys)
+    raised = machine.process([flagged(1)], times(1), lambda _: blaming(deviation))
+    assert [type(event) for event, _ in raised.events] == ([Alert] if suppression is None else [])
+    assert raised.suppressed == ({} if suppression is None else {suppression: 1})
+
+
+def test_a_deviation_that_is_not_asked_for_keeps_no_episode_open() -> None:
+    machine = alerter(up_only="all")
+    machine.process([flagged(1)], times(1), lambda _: blaming(3.0))
+    raised = machine.process([flagged(4)], times(6), lambda _: blaming(-3.0))
+    ((ended, _),) = raised.events
+    assert isinstance(ended, Recovered)
+    assert ended.n_flagged == 1
+    assert raised.suppressed == {"direction": 1}
+
+
+def test_a_record_without_any_value_may_raise_an_alert() -> None:
+    nothing = Reasons([], ["f0", "f1"], None)
+    raised = alerter(min_deviation=1.0).process([flagged(1)], times(1), lambda _: nothing)
+    assert len(raised.events) == 1
+
+
+def test_flagged_records_without_an_alert_are_counted_by_reason() -> None:
+    machine = alerter(cooldown_records=50)
+    records = [flagged(10), flagged(12), flagged(30), flagged(31), flagged(59), flagged(61)]
+    raised = machine.process(records, times(65), explain)
+    assert raised.suppressed == {"open_episode": 3, "cooldown": 2}
+    (ended,) = (event for event, _ in machine.process([], times(66), explain).events)
+    assert isinstance(ended, Recovered)
+    assert (ended.n_flagged, ended.n_suppressed) == (6, 2)

@@ -61,8 +61,10 @@ def test_counts_agree_with_what_was_written() -> None:
     assert run.sample("nonfinite_total", where="score") == 0
     assert run.sample("nonfinite_total", where="loss") == 0
     raised = len(alerts(sink))
-    suppressed = run.sample("alerts_suppressed_total", reason="open_episode")
-    assert run.sample("records_flagged_total") == raised + (suppressed or 0)
+    reasons = ("open_episode", "cooldown", "min_deviation", "direction")
+    suppressed = [run.sample("alerts_suppressed_total", reason=reason) for reason in reasons]
+    assert suppressed[1:] == [0, 0, 0]
+    assert run.sample("records_flagged_total") == raised + suppressed[0]
     assert raised > 0
 
 

@@ -28,6 +28,7 @@ def check(config: Config) -> Iterator[Violation]:
     yield from _features(config)
     yield from _detector(config)
     yield from _budget(config)
+    yield from _directions(config)
     yield from _emit(config)
     yield from _channels(config)
     yield from _delivery(config)
@@ -60,6 +61,23 @@ def _budget(config: Config) -> Iterator[Violation]:
         parse_budget(config.alerting.budget)
     except ValueError as error:
         yield "alerting.budget", str(error)
+
+
+def _directions(config: Config) -> Iterator[Violation]:
+    up, down = config.alerting.up_only, config.alerting.down_only
+    if up == down == "all":
+        yield "alerting.down_only", "nothing could raise an alert: `up_only` is `all` as well"
+        return
+    both = set(up) & set(down) if "all" not in (up, down) else ()
+    for name in sorted(both):
+        yield "alerting.down_only", f"'{name}' is in `up_only` as well"
+    if config.record.features == "auto":
+        return
+    for path, names in (("up_only", up), ("down_only", down)):
+        for name in names if names != "all" else ():
+            # What a transform makes of a feature is called `feature (what)`.
+            if name.partition(" (")[0] not in config.record.features:
+                yield f"alerting.{path}", f"'{name}' is not in `record.features`"
 
 
 def _emit(config: Config) -> Iterator[Violation]:

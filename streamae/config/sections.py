@@ -96,6 +96,29 @@ class AlertingConfig(Section, frozen=True):
         float,
         about("Flagged records are critical below this share of the budget.", ge=0, le=1),
     ] = 0.1
+    min_deviation: Annotated[
+        float,
+        about(
+            "Standard deviations by which the feature to blame most has to be off for an alert.",
+            ge=0,
+        ),
+    ] = 0.0
+    up_only: Annotated[
+        tuple[str, ...] | Literal["all"],
+        about("Features, as alerts name them, whose falls raise no alert when most to blame."),
+    ] = ()
+    down_only: Annotated[
+        tuple[str, ...] | Literal["all"],
+        about("Features, as alerts name them, whose rises raise no alert when most to blame."),
+    ] = ()
+    cooldown: Annotated[
+        Duration,
+        about("Event time after an alert in which its key raises no other."),
+    ] = Duration(0)
+    cooldown_records: Annotated[
+        int,
+        about("Records after an alert in which its key raises no other.", ge=0),
+    ] = 0
     top_features: Annotated[
         int, about("Features named in an alert, most important first.", ge=1, le=100)
     ] = 5

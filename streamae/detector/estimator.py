@@ -25,6 +25,8 @@ class Attribution(NamedTuple):
     """In the feature's own unit; NaN where missing."""
     expected: float
     """What the record's other features let expect."""
+    deviation: float
+    """Observed minus expected, in the feature's standard deviations; NaN where missing."""
     share: float
     """Of the anomaly; the shares of a record sum to 1."""
 
@@ -129,10 +131,10 @@ class StreamingAnomalyDetector(base.AnomalyDetector):
         """
         if self._blocks is None:
             raise ValueError("nothing to explain with before anything is learnt")
-        observed, expected, share = self._blocks.explain(Inputs.of(self._rows([x])))
+        explanation = self._blocks.explain(Inputs.of(self._rows([x])))
         return {
-            self._features[j]: Attribution(float(observed[j]), float(expected[j]), float(share[j]))
-            for j in np.argsort(-share, kind="stable")
+            self._features[j]: Attribution(*(float(column[j]) for column in explanation))
+            for j in np.argsort(-explanation.share, kind="stable")
         }
 
     def _score(self, rows: Floats) -> Doubles:

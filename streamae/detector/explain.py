@@ -16,6 +16,8 @@ class Explanation(NamedTuple):
     """[d], in the features' own units; NaN where missing."""
     expected: Floats
     """[d], in the features' own units, given the record's other features."""
+    deviation: Doubles
+    """[d], observed minus expected, in standard deviations of the feature; NaN where missing."""
     share: Doubles
     """[d], of the anomaly; >= 0, sum 1, or all 0 when every feature is missing."""
 
@@ -36,6 +38,7 @@ def explain(
     without[most] = np.nan
     again = _leave_each_out(without, scaler, autoencoder, whitener)
     explanation.expected[most] = again.expected[most]
+    explanation.deviation[most] = (x[most] - again.expected[most]) / scaler.scale[most]
     return explanation
 
 
@@ -55,7 +58,10 @@ def _leave_each_out(
     unaccounted = gradient / whitener.precision_diagonal
     rows = torch.cat([recons + residual - unaccounted, gradient * unaccounted])
     expected, relief = rows.double().cpu().numpy()
-    return Explanation(x.copy(), scaler.inverse(expected), _shares(relief, observed))
+    observed_z = (x - scaler.mean) / scaler.scale
+    return Explanation(
+        x.copy(), scaler.inverse(expected), observed_z - expected, _shares(relief, observed)
+    )
 
 
 def _shares(relief: Doubles, observed: Bools) -> Doubles:

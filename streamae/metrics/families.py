@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Literal, NamedTuple, get_args
 
-from streamae.records import Severity
+from streamae.records import Severity, Suppression
 from streamae.types import Channel
 
 Stage = Literal["decode", "score", "alert", "train", "checkpoint", "commit", "restore"]
@@ -125,9 +125,10 @@ class Metric(Enum):
     ALERTS = Family("counter", "Alerts raised, one per episode.", (*PARTITION, "severity"))
     ALERTS_SUPPRESSED = Family(
         "counter",
-        "Flagged records that raised no alert: their key's episode is open.",
+        "Flagged records that raised no alert: their key's episode is open, or kept open by the"
+        " cooldown, or the feature to blame deviates too little or in the wrong direction.",
         (*PARTITION, "reason"),
-        choices=("open_episode",),
+        choices=get_args(Suppression),
     )
     END_TO_END_LATENCY_SECONDS = Family(
         "histogram", "From a record's event time to the commit of its outputs.", (), _LATENCY

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from streamae.metrics import machine
 from streamae.metrics.families import CHOICES, Metric, Outcome, Rebalance, Stage, Where
 from streamae.metrics.series import Labels, Series
-from streamae.records import Severity
+from streamae.records import Severity, Suppression
 from streamae.types import Channel, TopicPartition
 
 _RATE_MEMORY = 100_000.0
@@ -147,9 +147,9 @@ class Metrics:
         """Count alerts that open an episode."""
         self._series.add(Metric.ALERTS, n, (*_labels(partition), severity))
 
-    def suppressed(self, partition: TopicPartition, n: int) -> None:
-        """Count flagged records of episodes that are open already."""
-        self._series.add(Metric.ALERTS_SUPPRESSED, n, (*_labels(partition), "open_episode"))
+    def suppressed(self, partition: TopicPartition, reason: Suppression, n: int) -> None:
+        """Count flagged records that raised no alert."""
+        self._series.add(Metric.ALERTS_SUPPRESSED, n, (*_labels(partition), reason))
 
     def warmup(self, partition: TopicPartition, ratio: float) -> None:
         """Note the progress of the warm-up, 0 to 1."""

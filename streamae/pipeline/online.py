@@ -159,7 +159,7 @@ class OnlineDetector:
         """Return why the record in a slot scores above `threshold`, by `top` features at most."""
         x = self.block.x[slot]
         missing = np.isnan(x)
-        observed, expected, share = self.detector.explain(x)
+        observed, expected, deviation, share = self.detector.explain(x)
         ranked = [at for at in np.argsort(-share, kind="stable")[:top].tolist() if not missing[at]]
         names = self.block.transforms.names
         attribution = [
@@ -167,6 +167,7 @@ class OnlineDetector:
                 names[feature],
                 significant(float(observed[feature])),
                 significant(float(expected[feature])),
+                significant(float(deviation[feature])),
                 significant(float(share[feature])),
             )
             for feature in ranked

@@ -12,10 +12,11 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 
 from streamae import snapshot
-from streamae.alerting import Alerter, Flagged
+from streamae.alerting import Alerter
 from streamae.budget import AlertBudget, Ledger
 from streamae.config import Config, parse_budget
 from streamae.decode import Decoded, Decoder, Reject
+from streamae.episodes import Flagged, Times
 from streamae.metrics import Stage
 from streamae.pipeline import outputs
 from streamae.pipeline.limits import RejectCounts, RejectLimit
@@ -230,7 +231,10 @@ class Pipeline:
             slot = record.ordinal - scored.first_ordinal
             return online.explain(scored, slot, threshold, self._config.alerting.top_features)
 
-        for alert, output in self._alerter.process(flagged, scored.last_ordinal, explain):
+        times = Times(scored.last_ordinal, scored.rows.inputs.timestamps_ms)
+        events, suppressed = self._alerter.process(flagged, times, explain)
+        done.suppressed.update(suppressed)
+        for alert, output in events:
             done.alerts.append(alert)
             done.outputs.append(output)
 

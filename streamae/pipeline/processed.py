@@ -11,7 +11,7 @@ from streamae.detector import Learned
 from streamae.pipeline.labels import Labelled
 from streamae.pipeline.limits import RejectCounts
 from streamae.pipeline.online import Scored
-from streamae.records import Alert, Recovered
+from streamae.records import Alert, Recovered, Suppression
 from streamae.types import Floats, Longs, Output
 
 
@@ -40,6 +40,8 @@ class Processed:
     n_judged: int = 0
     """Records compared with a threshold, none during warm-up."""
     n_flagged: int = 0
+    suppressed: Counter[Suppression] = field(default_factory=Counter)
+    """Flagged records that raised no alert."""
     first_ordinal: int = 0
     """Ordinal of the first valid record."""
     timestamps_ms: Longs = field(default_factory=lambda: np.empty(0, dtype=np.int64))

@@ -49,6 +49,14 @@ GOOD: dict[str, dict[str, Any]] = {
         "output.alerts": "$NAME n http://x:1/",
         "http.port": 9200,
     },
+    "alerting": {
+        "record.features": ("cpu", "bytes_total"),
+        "alerting.min_deviation": 2.0,
+        "alerting.up_only": ("cpu", "bytes_total (change)"),
+        "alerting.down_only": (),
+        "alerting.cooldown": 600,
+        "alerting.cooldown_records": 500,
+    },
     "budget_per_day": {"alerting.budget": "20 per day"},
     "kafka_secure": {
         "source.kind": "kafka",

@@ -63,6 +63,7 @@ def test_ending() -> None:
         episode_id="a",
         severity="warning",
         n_flagged=3,
+        n_suppressed=0,
         n_records=1200,
         peak_score=9.0,
         peak_p_value=1e-5,
@@ -75,13 +76,15 @@ def test_ending() -> None:
 
 
 def test_deviations_name_what_matters() -> None:
-    parts = [Attribution(f"f{n}", 80.0, 45.25, share) for n, share in enumerate((0.61, 0.2, 0.1))]
+    parts = [
+        Attribution(f"f{n}", 80.0, 45.25, 6.0, share) for n, share in enumerate((0.61, 0.2, 0.1))
+    ]
     assert deviations(parts) == [
         "f0 was 80, expected 45.25 (61% of the deviation)",
         "f1 was 80, expected 45.25 (20%)",
     ]
     assert len(deviations(parts[:1])) == 1
-    assert len(deviations([Attribution("f", 1.0, 2.0, 0.1)] * 9)) == 3
+    assert len(deviations([Attribution("f", 1.0, 2.0, -1.0, 0.1)] * 9)) == 3
     assert deviations([]) == []
 
 

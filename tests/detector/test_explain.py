@@ -116,6 +116,18 @@ def test_the_first_block_has_nothing_to_compare_with() -> None:
         fresh.rescore(block[:1], fresh.score(block, 256), 0)
 
 
+def test_deviations_are_in_standard_deviations_and_have_a_sign(detector: Detector) -> None:
+    x = stream(1, seed=5)[0]
+    spread = stream(100_000, seed=6).std(axis=0)
+    for sign in (1.0, -1.0):
+        moved = x.copy()
+        moved[1] += sign * 6.0 * spread[1]
+        explanation = detector.explain(moved)
+        assert explanation.deviation[1] == pytest.approx(sign * 6.0, abs=1.0)
+        apart = (explanation.observed - explanation.expected) / spread
+        np.testing.assert_allclose(explanation.deviation, apart, rtol=0.05, atol=0.01)
+
+
 def test_the_record_is_copied(detector: Detector) -> None:
     x = stream(1)[0]
     explanation = detector.explain(x)

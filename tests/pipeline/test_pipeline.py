@@ -1,11 +1,14 @@
+from collections import Counter
+
 import msgspec
 import numpy as np
 import pytest
 
 from streamae import snapshot
-from streamae.config import Config, DeadLetterConfig
+from streamae.config import AlertingConfig, Config, DeadLetterConfig, Duration
 from streamae.local import MemoryLog
 from streamae.pipeline import Pipeline
+from streamae.records import Alert
 from streamae.types import Output
 from tests.streams import PARTITION, config, keys, timestamps, values
 
@@ -45,9 +48,25 @@ def test_outputs_and_state_do_not_depend_on_batching(
     assert pieces.snapshot() == whole.snapshot()
 
 
+def selective() -> Config:
+    """Return a configuration with every condition on what raises an alert."""
+    alerting = AlertingConfig(
+        budget=0.05,
+        quiet_records=10,
+        min_deviation=3.0,
+        up_only=("a", "b"),
+        down_only=("c",),
+        cooldown=Duration(50),
+        cooldown_records=70,
+    )
+    return msgspec.structs.replace(config(), alerting=alerting)
+
+
+@pytest.mark.parametrize("settings", [config(), selective()], ids=["default", "selective"])
 @pytest.mark.parametrize("stop", [1, 63, 64, 65, 700, 1000])
-def test_restored_pipeline_continues_as_if_nothing_had_happened(log: MemoryLog, stop: int) -> None:
-    settings = config()
+def test_restored_pipeline_continues_as_if_nothing_had_happened(
+    log: MemoryLog, stop: int, settings: Config
+) -> None:
     undisturbed = Pipeline(settings, PARTITION, 0)
     expected = run(undisturbed, log, 256)
     first = Pipeline(settings, PARTITION, 0)
@@ -58,6 +77,26 @@ def test_restored_pipeline_continues_as_if_nothing_had_happened(log: MemoryLog, 
     for name in ("scores", "alerts", "dead_letters"):
         assert channel(before + after, name) == channel(expected, name)
     assert second.snapshot() == undisturbed.snapshot()
+
+
+def test_what_raises_no_alert_does_not_depend_on_batching(log: MemoryLog) -> None:
+    whole = Pipeline(selective(), PARTITION, 0).process(log.read(PARTITION, 0, N))
+    suppressed: Counter[str] = Counter()
+    pieces, alerts = Pipeline(selective(), PARTITION, 0), []
+    while pieces.position < N:
+        done = pieces.process(log.read(PARTITION, pieces.position, 13))
+        suppressed.update(done.suppressed)
+        alerts += done.alerts
+    assert alerts == whole.alerts
+    assert suppressed == whole.suppressed
+    assert suppressed.keys() == {"open_episode", "cooldown", "direction", "min_deviation"}
+    raised = [alert for alert in alerts if isinstance(alert, Alert)]
+    assert whole.n_flagged == len(raised) + suppressed.total()
+    for alert in raised:
+        blamed = alert.attribution[0]
+        assert abs(blamed.deviation) >= 3.0
+        assert blamed.feature not in ("a", "b") or blamed.deviation > 0
+        assert blamed.feature != "c" or blamed.deviation < 0
 
 
 def test_rejects_do_not_change_the_scores_of_the_others() -> None:
