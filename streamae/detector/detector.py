@@ -187,13 +187,17 @@ class Detector:
             imputed = self._linear.impute(torch.where(missing, recons, z), missing)
             residual = self._residual.impute(residual.masked_fill_(missing, 0.0), missing)
         bins = self._histograms.bins(z)
-        sums = [self._linear.energy(imputed), z.square().sum(1), self._residual.energy(residual)]
         surprise = self._histograms.surprise(bins, missing)
-        *totals, surprises = torch.stack([*sums, surprise]).double().cpu().numpy()
+        squares = torch.stack([self._linear.whiten(imputed), z]).square_()
+        sums = [squares[0].sum(1), self._residual.energy(residual)]
+        sums += [*energies.coordinatewise(squares), surprise]
+        *totals, surprises = torch.stack(sums).double().cpu().numpy()
         n_observed = _n_observed(missing, z.shape[1])
-        linear, marginal, own = (total / n_observed for total in totals)
+        linear, own, linear_t, marginal_t = (total / n_observed for total in totals)
+        own_t = energies.student_t(own)
         independence = energies.independence(self._linear.covariance)
-        energy = energies.combined(linear, marginal, own, self._autoencoder.nats, independence)
+        nats = self._autoencoder.nats
+        energy = energies.combined(linear_t, marginal_t, own_t, nats, independence)
         levels = self._persistence.levels(energy)
         return Evidence(z, missing, imputed, residual, linear, own, energy, levels, surprises, bins)
 

@@ -19,16 +19,16 @@ SMALLEST = 1e-300
 def combined(
     linear: Doubles, marginal: Doubles, residual: Doubles, nats: float, independence: float
 ) -> Doubles:
-    """Return 2 (v t(linear) + v k t(marginal) + t(residual)) / (v + v k + 1) of energies [b].
+    """Return 2 (v linear + v k marginal + residual) / (v + v k + 1) of Student t energies [b].
 
-    t(S) = 3 log(1 + S / 3). `linear` and `marginal` judge z itself, so v = exp(-nats / 3) outvotes
-    both as the autoencoder proves itself. Whitening gives each principal direction the same say,
-    so noise in the many narrow ones hides what happens in the wide ones; the marginal energy sees
-    it, and counts for the share k = `independence` of the features that it is an average over.
+    `linear` and `marginal` judge z itself, so v = exp(-nats / 3) outvotes both as the autoencoder
+    proves itself. Whitening gives each principal direction the same say, so noise in the many
+    narrow ones hides what happens in the wide ones; the marginal energy sees it, and counts for
+    the share k = `independence` of the features that it is an average over.
     """
     vote = math.exp(-nats / NATS_PER_VOTE)
     votes = np.array([vote, vote * independence, 1.0])
-    energies = np.stack([student_t(linear), student_t(marginal), student_t(residual)])
+    energies = np.stack([linear, marginal, residual])
     summed: Doubles = (votes[:, None] * energies).sum(0)
     return summed * (2.0 / float(votes.sum()))
 
@@ -37,6 +37,17 @@ def student_t(energy: Doubles) -> Doubles:
     """Return 3 log(1 + energy / 3): minus twice a Student t's log-density, but for constants."""
     scaled: Doubles = STUDENT_T * np.log1p(energy / STUDENT_T)
     return scaled
+
+
+def coordinatewise(squares: Tensor) -> Tensor:
+    """Return the sum over the last axis of 3 log(1 + square / 3), for whitened coordinates.
+
+    Row j of an inverse Cholesky factor is feature j less what the features before it say about it,
+    so this is the chain rule with one Student t per feature. One wild coordinate, common in data as
+    it comes, adds the logarithm of its own square and leaves the others their say; in the energy of
+    them all it drowns them. The residual, from which the usual is gone, is judged as a whole.
+    """
+    return squares.div(STUDENT_T).add_(1.0).log_().sum(-1).mul_(STUDENT_T)
 
 
 def independence(covariance: Tensor) -> float:

@@ -50,7 +50,7 @@ class MarginalHistograms(Stateful):
 
     def _tabulate(self) -> None:
         # -log p(bin), p = (count + 1) / (total + 100).
-        self._surprise = math.log(self.total + PSEUDO_RECORDS) - torch.log1p(self.counts)
+        self._surprise = math.log(self.total + PSEUDO_RECORDS) - self.counts.add(1.0).log_()
 
     def bins(self, z: Tensor) -> Tensor:
         """Return the flat bin index [n, n_histograms] of each record of z[n, d]."""

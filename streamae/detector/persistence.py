@@ -5,11 +5,11 @@ import numpy as np
 from streamae.numerics.state import Stateful
 from streamae.types import Doubles
 
-DECAY = 11 / 12
-"""An exponential memory of 12 records."""
-
 LAG = 8
 """Long enough that a burst of a few records is not persistence."""
+
+DECAY = 1 - 1 / LAG
+"""An exponential memory as long as the lag at which the energy is known to persist."""
 
 
 class Persistence(Stateful):
@@ -23,7 +23,7 @@ class Persistence(Stateful):
 
     def __init__(self, block_size: int, memory: int) -> None:
         self._memory = float(memory)
-        # DECAY^-4096 = 1e154 still leaves double precision to the sums of `levels`.
+        # DECAY^-4096 = 1e237 still leaves double precision to the sums of `levels`.
         self._powers: Doubles = DECAY ** np.arange(1, block_size + 1, dtype=np.float64)
         self._gains: Doubles = (1.0 - DECAY) / self._powers
         self.level = 0.0

@@ -37,13 +37,17 @@ class Whitener(Stateful):
         """The diagonal of P, [d]."""
         return self._factor.square().sum(1)
 
+    def whiten(self, v: Tensor) -> Tensor:
+        """Return L^-1 v of each row of v[n, d], [n, d]: uncorrelated, of variance 1."""
+        return torch.mm(v, self._factor)
+
     def energy(self, v: Tensor) -> Tensor:
         """Return v' P v of each row of v[n, d], [n]."""
-        return torch.mm(v, self._factor).square_().sum(1)
+        return self.whiten(v).square_().sum(1)
 
     def gradient(self, v: Tensor) -> Tensor:
         """Return P v of each row of v[n, d]: half the gradient of the energy."""
-        return torch.mm(torch.mm(v, self._factor), self._factor.T)
+        return torch.mm(self.whiten(v), self._factor.T)
 
     def impute(self, v: Tensor, missing: Tensor) -> Tensor:
         """Return v[n, d] with the missing entries moved to where the energy is lower.
