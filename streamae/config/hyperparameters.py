@@ -126,6 +126,10 @@ class DetectorConfig(Section, frozen=True):
         int,
         about("Records the scaler, the covariance and the histograms look back over.", ge=1),
     ] = 100_000
+    drift_records: Annotated[
+        int,
+        about("Records a feature's level stays shifted until it is the new normal.", ge=1),
+    ] = 1024
     n_histograms: Annotated[
         int, about("Histograms of single features that tell rare values.", ge=1, le=4096)
     ] = 32

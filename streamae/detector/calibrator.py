@@ -21,6 +21,10 @@ LARGEST_TAIL = 0.02
 RECENCY = 2.0
 """While young, score m of n counts (m / n)^2: the model knew little when it gave the early ones."""
 
+ALIEN = 15.0
+"""Mean excesses beyond the upper tenth, which an exponential tail passes once in 3e7 records. The
+scale is that between the median and the upper tenth, far from where anomalies are."""
+
 SMALLEST_P = 1e-300
 
 
@@ -46,6 +50,8 @@ class Calibrator(Stateful):
         self._edges: Doubles = np.expm1(STEP * np.arange(N_BINS + 1))
         self._widths: Doubles = np.diff(self._edges)
         self.counts: Doubles = np.zeros(N_BINS)
+        self.alien_score = math.inf
+        """Score from which a record is an alien, no extreme of the usual ones."""
         self.refresh()
 
     def refresh(self) -> None:
@@ -66,6 +72,8 @@ class Calibrator(Stateful):
         self._n_beyond = max(self._tail * n, 1.0)
         # The width of a bin is the resolution: equal scores would else give an excess of zero.
         self._excess = max(area / self._tail, STEP * (1.0 + self._tail_start))
+        median, high = np.interp([-0.5, -0.1], -self._survival, self._edges)
+        self.alien_score = float(high + ALIEN * (high - median) / math.log(5.0))
 
     def p_value(self, score: Floats | Doubles) -> Doubles:
         """Return p(score), of the same shape; 1 before anything was seen."""
@@ -90,7 +98,7 @@ class Calibrator(Stateful):
         return float(np.interp(-alpha, -self._survival, self._edges))
 
     def update(self, score: Floats | Doubles) -> None:
-        """Learn the scores [n] of a block."""
+        """Learn scores [n]."""
         place = (np.log1p(score.astype(np.float64)) / STEP).astype(np.int64)
         place = np.minimum(place, N_BINS - 1)
         self.count = min(self.count + len(score), RECENCY * self._memory)

@@ -10,6 +10,7 @@ from streamae.autoencoders import build
 from streamae.config import DetectorConfig
 from streamae.detector import energies, guard
 from streamae.detector.calibrator import Calibrator
+from streamae.detector.drift import DriftMonitor
 from streamae.detector.explain import Explanation, explain
 from streamae.detector.histograms import MarginalHistograms
 from streamae.detector.persistence import Persistence
@@ -51,6 +52,8 @@ class Detector:
         )
         self._persistence = Persistence(config.block_size, config.autoencoder_memory)
         self._calibrator = Calibrator(config.calibration_memory)
+        self._guard = guard.Guard()
+        self._drift = DriftMonitor(n_features, config)
         self._parts: dict[str, Stateful] = {
             "scaler": self._scaler,
             "autoencoder": self._autoencoder,
@@ -59,6 +62,8 @@ class Detector:
             "histograms": self._histograms,
             "persistence": self._persistence,
             "calibrator": self._calibrator,
+            "guard": self._guard,
+            "drift": self._drift,
         }
 
     @property
@@ -93,6 +98,9 @@ class Detector:
     def learn(self, x: Floats, scores: Scores) -> Learned:
         """Learn the complete block x[block_size, d], of which `score` returned `scores`."""
         evidence = scores.evidence or self._start(x)
+        alien = (scores.score >= self._calibrator.alien_score) & self.warm
+        admitted = self._guard.admit(alien)
+        drift = self._drift.update(evidence.z, evidence.missing, self._scaler)
         weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)
         counted = torch.from_numpy(weights.astype(np.float32)).to(self._device)
         due = not self._autoencoder.filled or self.n_blocks % self._interval == 0
@@ -100,12 +108,17 @@ class Detector:
             if self.n_blocks > 0:  # `_start` has learnt the first.
                 self._learn_autoencoder(evidence, counted)
             self._linear.update(evidence.imputed, counted, evidence.missing)
-        self._scaler.update(x, evidence.z, evidence.missing)
+        begun = self._scaler.update(x, evidence.z, evidence.missing)
+        if drift is not None:
+            self._scaler.recenter(drift.features, drift.after)
         self._residual.update(evidence.residual, counted, evidence.missing)
         self._histograms.update(evidence.bins, evidence.missing)
+        if len(begun):
+            for part in (self._linear, self._residual, self._histograms):
+                part.forget(begun)
         self._persistence.update(evidence.energy, evidence.levels)
         if scores.evidence is not None:
-            self._calibrator.update(scores.score)
+            self._calibrator.update(scores.score[admitted])
         self.n_blocks += 1
         return Learned(
             loss=float(torch.linalg.vector_norm(evidence.residual)) ** 2 / x.size,
@@ -114,6 +127,7 @@ class Detector:
             active_share=self._autoencoder.activity.active_share,
             n_dead_latents=self._autoencoder.activity.n_dead_latents,
             autoencoder_learned=due,
+            drift=drift,
         )
 
     @torch.inference_mode()

@@ -45,8 +45,9 @@ def explain(
 def _leave_each_out(
     x: Floats, scaler: Scaler, autoencoder: OnlineAutoencoder, whitener: Whitener
 ) -> Explanation:
-    observed = ~np.isnan(x)
-    z = scaler.transform(x[None]).to(whitener.precision_diagonal.device)
+    z = scaler.transform(x[None])
+    observed = ~np.isnan(z[0].numpy())
+    z = z.to(whitener.precision_diagonal.device)
     if observed.all():
         recons = autoencoder.recons(z)
         residual = z - recons

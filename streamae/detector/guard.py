@@ -1,11 +1,23 @@
-"""How much each record of a block counts in learning: suspects count less."""
+"""How much each record of a block counts in learning: suspects count less, or not at all."""
+
+import math
 
 import numpy as np
 
-from streamae.types import Doubles
+from streamae.numerics.state import Stateful
+from streamae.types import Bools, Doubles
 
 SUSPECT_WEIGHT = 0.5
 """A record below it is reported as a suspect: its energy exceeds five times the usual."""
+
+PATIENCE = 8192.0
+"""Records among which the share of aliens is watched."""
+
+FEWEST = 1 / 512
+"""Up to this share aliens are the tail of the usual ones, which some streams have heavy."""
+
+MOST = 1 / 8
+"""From this share on they are usual themselves: 1,094 in a row after none."""
 
 
 def row_weights(linear_energy: Doubles, residual_energy: Doubles) -> Doubles:
@@ -21,3 +33,24 @@ def row_weights(linear_energy: Doubles, residual_energy: Doubles) -> Doubles:
 
 def n_suspects(weights: Doubles) -> int:
     return int(np.count_nonzero(weights < SUSPECT_WEIGHT))
+
+
+class Guard(Stateful):
+    """Keeps aliens, records that score beyond any usual one, out of what p-values compare with.
+
+    So neither a burst nor an incident that comes back nor a slow rise of anomalies becomes usual.
+    Aliens count only while their share of about the last 8,192 records is below 1/512 or above 1/8,
+    which is the way out and bounds how long a change can go on being an anomaly.
+    """
+
+    learnt = ("share",)
+
+    def __init__(self) -> None:
+        self.share = 0.0
+        """Of aliens lately."""
+
+    def admit(self, alien: Bools) -> Bools:
+        """Learn which records [n] of a block are aliens; return which records count."""
+        rate = 1.0 - math.exp(-len(alien) / PATIENCE)
+        self.share += rate * (np.count_nonzero(alien) / len(alien) - self.share)
+        return ~alien | (not FEWEST < self.share < MOST)

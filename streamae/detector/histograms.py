@@ -7,6 +7,7 @@ from torch import Tensor
 
 from streamae.config import DetectorConfig
 from streamae.numerics.state import Stateful
+from streamae.types import Longs
 
 N_BINS = 28
 """u / width + offset + 13 lies in 0.5 to 26.5 for widths from 0.08 and u within +-1."""
@@ -76,4 +77,10 @@ class MarginalHistograms(Stateful):
         counted = torch.bincount(bins.view(-1), minlength=len(self.counts))
         self.counts.add_(counted).mul_(keep)
         self.total = keep * (self.total + n)
+        self._tabulate()
+
+    def forget(self, features: Longs) -> None:
+        """Take every value of features[m] for equally usual."""
+        void = torch.isin(self.feature, torch.from_numpy(features).to(self.feature.device))
+        self.counts.view(-1, N_BINS)[void] = self.total / N_BINS
         self._tabulate()

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from streamae.numerics.state import Stateful
-from streamae.types import Bools, Doubles, Floats
+from streamae.types import Bools, Doubles, Floats, Longs
 
 Z_LIMIT = 100.0
 """Standardised values end here: far beyond any tail, yet its square is harmless in float32."""
@@ -42,13 +42,14 @@ class Scaler(Stateful):
         scale = np.maximum(np.sqrt(self.variance), floor)
         inverse = (1.0 / scale).astype(np.float32)
         self._center = self.mean.astype(np.float32)
-        self._inverse = torch.from_numpy(inverse)
         self.scale: Doubles = 1.0 / inverse.astype(np.float64)
+        self._inverse = torch.from_numpy(np.where(self.count > 0, inverse, np.float32(np.nan)))
 
     def transform(self, x: Floats) -> Tensor:
-        """Return z = (x - mean) / sd within +-100, on the host; NaN stays NaN. Any shape [.., d].
+        """Return z = (x - mean) / sd within +-100, on the host. Any shape [.., d].
 
-        The memory is torch's own (see `state`).
+        NaN stays NaN, and so becomes all of a feature that was never seen before: there is nothing
+        to judge it by. The memory is torch's own (see `state`).
         """
         z = torch.empty(x.shape, dtype=torch.float32)
         with np.errstate(over="ignore"):
@@ -63,19 +64,23 @@ class Scaler(Stateful):
     def fit(self, x: Floats) -> None:
         """Begin with the records x[n, d]; their median and spread say which values are wild."""
         observed = ~np.isnan(x)
-        filled = np.where(observed, x, np.inf).astype(np.float64)
-        rank = np.maximum(observed.sum(0) - 1, 0) // 2
-        median = np.take_along_axis(np.sort(filled, axis=0), rank[None], axis=0)[0]
-        self.mean = np.where(np.isfinite(median), median, 0.0)
-        self.variance = np.zeros_like(self.mean)
+        self._place(x, observed, np.ones(len(self.mean), np.bool_))
         self._merge_far(x, observed)
 
-    def update(self, x: Floats, z: Tensor, missing: Tensor | None) -> None:
-        """Learn the records x[n, d], of which z[n, d] is the transform with 0 where missing."""
+    def update(self, x: Floats, z: Tensor, missing: Tensor | None) -> Longs:
+        """Learn the records x[n, d], of which z[n, d] is the transform with 0 where missing.
+
+        Return the features that vary for the first time: what was known of them is void.
+        """
+        if not self.count.all():
+            observed = ~np.isnan(x)
+            new = (self.count == 0) & observed.any(0)
+            if new.any():
+                self._place(x, observed, new)
+                return self._merge_far(x, observed)
         squares = z.square()
         if float(squares.max()) >= Z_LIMIT**2:
-            self._merge_far(x, ~np.isnan(x))
-            return
+            return self._merge_far(x, ~np.isnan(x))
         count: Doubles | float = float(len(z))
         if missing is not None:
             count -= missing.sum(0).cpu().numpy()
@@ -83,8 +88,23 @@ class Scaler(Stateful):
         second = squares.sum(0).cpu().numpy() * self.scale**2
         # z is relative to the float32 centre, which is half a step or less beside the mean.
         self._merge(count, first + count * (self._center - self.mean), second)
+        return np.empty(0, np.int64)
 
-    def _merge_far(self, x: Floats, observed: Bools) -> None:
+    def recenter(self, features: Longs, mean: Doubles) -> None:
+        """Take mean[m] for that of features[m], as if it had been so from the start."""
+        self.mean[features] = mean
+        self.refresh()
+
+    def _place(self, x: Floats, observed: Bools, features: Bools) -> None:
+        """Put the mean of features[d] at the median of the records x[n, d], without a spread."""
+        filled = np.where(observed, x, np.inf).astype(np.float64)
+        rank = np.maximum(observed.sum(0) - 1, 0) // 2
+        median = np.take_along_axis(np.sort(filled, axis=0), rank[None], axis=0)[0]
+        self.mean = np.where(features & np.isfinite(median), median, self.mean)
+        self.variance = np.where(features, 0.0, self.variance)
+        self.refresh()
+
+    def _merge_far(self, x: Floats, observed: Bools) -> Longs:
         """Merge values of any size; a few wild ones count as values at the limit.
 
         Without the cap one record of 1e30 would hide its feature for good. The cap is a hundred
@@ -93,10 +113,15 @@ class Scaler(Stateful):
         d = np.where(observed, x - self.mean, 0.0)
         ranked = np.sort(np.abs(d), axis=0)
         usual = ranked[int(np.ceil((1 - WILD_SHARE) * len(d))) - 1]
+        # The floor of the spread lies above it where nothing varied.
+        constant = 2.0 * np.sqrt(self.variance) < self.scale
         cap = Z_LIMIT * np.maximum(np.where(self.variance > 0, self.scale, 0.0), usual)
         cap = np.where(cap > 0, cap, np.inf)
         d = np.clip(d, -cap, cap)
+        begins = constant & (ranked[len(d) // 2] > Z_LIMIT * self.scale)
+        self.count = np.where(begins, 0.0, self.count)
         self._merge(observed.sum(0), d.sum(0), np.square(d).sum(0))
+        return np.flatnonzero(begins)
 
     def _merge(self, count: Doubles | float, first: Doubles, second: Doubles) -> None:
         """Pairwise update of Chan, Golub and LeVeque (1979), sums taken about the old mean."""

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from streamae.detector.drift import Drift
 from streamae.types import Doubles, Floats
 
 
@@ -57,3 +58,5 @@ class Learned(NamedTuple):
     n_dead_latents: int
     autoencoder_learned: bool
     """Whether the autoencoder learnt from this block."""
+    drift: Drift | None
+    """The shift of level that this block made the new normal."""

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from streamae.numerics.state import Stateful
+from streamae.types import Longs
 
 CLIP = 2.5
 """Second moments are taken of values within +-2.5: a wild record must not stretch the ellipsoid."""
@@ -77,4 +78,11 @@ class Whitener(Stateful):
             moment += torch.diag((share * conditional).double())
         self.count = min(self.count + n, self._memory)
         self.covariance.lerp_(moment, min(n / self.count, 1.0))
+        self.refresh()
+
+    def forget(self, features: Longs) -> None:
+        """Take features[m] for what they were at the start: of variance 1, on their own."""
+        self.covariance[features] = 0.0
+        self.covariance[:, features] = 0.0
+        self.covariance[features, features] = 1.0
         self.refresh()

@@ -119,3 +119,9 @@ def test_equal_scores() -> None:
     assert p[0] == 1.0
     assert p[-1] < 1e-9
     assert np.isfinite(calibrator.threshold(1e-9))
+
+
+def test_aliens_lie_beyond_any_usual_score() -> None:
+    alien = calibrated(gamma(20_000)).alien_score
+    assert gamma(10**6, seed=1).max() < alien < 40.0
+    assert Calibrator(1000).alien_score == np.inf

@@ -133,3 +133,14 @@ def test_the_record_is_copied(detector: Detector) -> None:
     explanation = detector.explain(x)
     x[:] = 0.0
     assert explanation.observed[2] > 50.0
+
+
+def test_a_feature_never_seen_is_not_blamed() -> None:
+    x = stream(12 * 256)
+    unseen = x.copy()
+    unseen[:, 2] = np.nan
+    fresh = Detector(DetectorConfig(device="cpu", n_latents=32), x.shape[1], "topic/0")
+    feed(fresh, unseen)
+    explanation = fresh.explain(x[0])
+    assert explanation.share[2] == 0.0
+    assert np.isfinite(explanation.expected).all()

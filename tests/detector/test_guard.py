@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from streamae.detector.guard import n_suspects, row_weights
+from streamae.detector.guard import Guard, n_suspects, row_weights
 
 
 def test_suspects_count_less() -> None:
@@ -17,3 +17,27 @@ def test_a_block_suspect_throughout_counts_fully() -> None:
     weights = row_weights(np.full(100, 1e6), np.full(100, 1e6))
     np.testing.assert_allclose(weights, 1.0)
     assert n_suspects(weights) == 0
+
+
+def shares(guard: Guard, *alien: float) -> list[float]:
+    """Return the share of aliens that counts, block by block, for their shares of each block."""
+    counted = []
+    for share in alien:
+        block = np.arange(256) < round(256 * share)
+        admitted = guard.admit(block)
+        assert admitted[~block].all()
+        counted.append(float(admitted[block].mean()) if block.any() else 1.0)
+    return counted
+
+
+def test_aliens_do_not_count_while_they_are_an_incident() -> None:
+    assert shares(Guard(), *[1.0, 0.25] * 2) == [0.0] * 4
+    assert shares(Guard(), *[0.05] * 300) == [1.0] + [0.0] * 299
+
+
+def test_one_here_and_there_is_the_tail_of_the_usual() -> None:
+    assert shares(Guard(), *[1 / 256, 0.0, 0.0] * 50) == [1.0] * 150
+
+
+def test_the_way_out_is_bounded() -> None:
+    assert shares(Guard(), *[1.0] * 8) == [0.0] * 4 + [1.0] * 4

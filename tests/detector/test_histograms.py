@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -79,3 +80,15 @@ def test_every_histogram_has_a_feature(d: int) -> None:
     feature = histograms(d).feature
     assert len(feature) == 32
     assert len(feature.unique()) == min(d, 32)
+
+
+def test_values_of_a_forgotten_feature_are_equally_usual() -> None:
+    parts = histograms(2)
+    feed(parts, torch.zeros(5120, 2))
+    kept = parts.surprise(parts.bins(torch.zeros(1, 2)), torch.tensor([[True, False]]))
+    parts.forget(np.array([0]))
+    only_first = torch.tensor([[False, True]]).expand(3, -1)
+    z = torch.tensor([[-5.0, 0.0], [0.0, 0.0], [5.0, 0.0]])
+    surprise = parts.surprise(parts.bins(z), only_first)
+    torch.testing.assert_close(surprise, torch.full((3,), math.log(N_BINS)), atol=0.1, rtol=0.0)
+    assert parts.surprise(parts.bins(z[:1] * 0), torch.tensor([[True, False]])) == kept

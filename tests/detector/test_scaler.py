@@ -98,3 +98,33 @@ def test_memory_forgets() -> None:
 def test_inverse_stays_within_float32() -> None:
     scaler = learnt(np.float32(3e38) * np.sign(normal()[:, :1]))
     assert np.isfinite(scaler.inverse(np.array([100.0]))).all()
+
+
+def test_a_feature_never_seen_has_no_value_until_it_is_learnt() -> None:
+    x = normal()
+    late = x.copy()
+    late[:6400, 2] = np.nan
+    scaler = learnt(late[:6400])
+    assert torch.isnan(scaler.transform(x)[:, 2]).all()
+    update(scaler, late[6400:6528])
+    np.testing.assert_allclose(scaler.mean[2], x[6400:6528, 2].mean(dtype=np.float64), rtol=1e-4)
+    np.testing.assert_allclose(scaler.variance[2], x[6400:6528, 2].var(), rtol=1e-2)
+
+
+def test_a_feature_that_varies_for_the_first_time_starts_afresh() -> None:
+    x = normal()
+    still = x.copy()
+    still[:6400, 0] = 5.0
+    scaler = learnt(still[:6400])
+    z = scaler.transform(still[6400:6528])
+    assert scaler.update(still[6400:6528], z, None).tolist() == [0]
+    np.testing.assert_allclose(scaler.variance[0], x[6400:6528, 0].var(), rtol=1e-2)
+    z = scaler.transform(still[6528:6656])
+    assert scaler.update(still[6528:6656], z, None).tolist() == []
+
+
+def test_recentred_features_are_standardised_about_their_new_mean() -> None:
+    scaler = learnt(normal())
+    scaler.recenter(np.array([2]), np.array([7e12]))
+    z = scaler.transform(np.array([[5.0, 1e-9, 7e12, 0.0]], np.float32))
+    assert abs(float(z[0, 2])) < 1e-3

@@ -92,3 +92,16 @@ def test_missing_values_do_not_shrink_the_variance(share: float) -> None:
     else:
         assert 0.5 < gappy[1, 1] < 2.0
         assert np.isfinite(gappy.numpy()).all()
+
+
+def test_forgotten_features_stand_alone() -> None:
+    rng = np.random.default_rng(0)
+    v = torch.from_numpy((rng.normal(size=(512, 3)) @ rng.normal(size=(3, 3))).astype(np.float32))
+    whitener = Whitener(3, 0.01, 1000, torch.device("cpu"))
+    whitener.update(v, torch.ones(512), None)
+    kept = whitener.covariance[0, 0].item()
+    whitener.forget(np.array([1, 2]))
+    expected = torch.diag(torch.tensor([kept, 1.0, 1.0], dtype=torch.float64))
+    torch.testing.assert_close(whitener.covariance, expected)
+    energy = whitener.energy(torch.tensor([[0.0, 1.0, 0.0]])).item()
+    assert energy == pytest.approx(1 / 1.01, rel=1e-5)

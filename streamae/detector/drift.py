@@ -1,0 +1,115 @@
+"""Tells a lasting shift of level from an incident: the level of a feature, block by block.
+
+river's detectors (ADWIN, Page-Hinkley) test one stream of independent values and keep it in
+objects that only pickle saves; features here are many, remember their past and have daily cycles.
+So a shift is judged against how far this feature's level has wandered from block to block before,
+as in a Shewhart chart of batch means with a run rule (Runger and Willemain, 1996; Western Electric,
+1956): six numbers per feature.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from streamae.config import DetectorConfig
+from streamae.detector.scaler import Scaler
+from streamae.numerics.state import Stateful
+from streamae.types import Bools, Doubles, Longs
+
+SMALLEST = 1.0
+"""In standard deviations of the feature: less is no other level for anybody."""
+
+WANDERING = 3.0
+"""Times the usual distance of a block's level from the mean."""
+
+CLIP = 5.0
+"""Of single values: a fifth of a block has to be wild to look like a shift."""
+
+FEWEST = 1 / 16
+"""Share of a block that has to be observed to have a level."""
+
+PRIOR_BLOCKS = 4.0
+PRIOR_SQUARE = 0.25
+"""Levels wander by half a standard deviation, until seen otherwise."""
+
+
+class Drift(NamedTuple):
+    """A shift of level that lasted and is normal from now on."""
+
+    n_blocks: int
+    """Blocks it lasted, the present one included."""
+    features: Longs
+    """[m], those that moved, the furthest first."""
+    before: Doubles
+    """[m], their means before, in their own units."""
+    after: Doubles
+    """[m], since."""
+
+
+class DriftMonitor(Stateful):
+    """Finds features whose level is shifted to the same side in `patience` blocks in a row.
+
+    Of a block's z clipped to +-5, m_j is the mean; a block is shifted in j when |m_j| > c_j with
+    c_j = max(1, 3 sqrt(v_j)), and v_j is the mean of min(|m_j|, c_j)^2 over earlier blocks.
+    """
+
+    learnt = ("square", "count", "run", "total", "before")
+
+    def __init__(self, n_features: int, config: DetectorConfig) -> None:
+        self._patience = max(math.ceil(config.drift_records / config.block_size), 2)
+        self._memory = max(config.memory / config.block_size, PRIOR_BLOCKS)
+        self.square: Doubles = np.full(n_features, PRIOR_SQUARE)
+        """v_j."""
+        self.count: Doubles = np.full(n_features, PRIOR_BLOCKS)
+        """Blocks in v_j."""
+        self.run: Longs = np.zeros(n_features, np.int64)
+        """Blocks shifted in a row, negative downwards."""
+        self.total: Doubles = np.zeros(n_features)
+        """Sum of the block means since the run's second block, in the feature's own unit."""
+        self.before: Doubles = np.zeros(n_features)
+        """Mean when the run began, in the feature's own unit."""
+
+    @property
+    def n_shifted(self) -> int:
+        """Blocks in a row in which some feature was shifted."""
+        return int(np.abs(self.run).max())
+
+    def update(self, z: Tensor, missing: Tensor | None, scaler: Scaler) -> Drift | None:
+        """Learn the block z[n, d], 0 where missing; return the drift that it completes.
+
+        `scaler` is the one that z comes from; it has not learnt the block.
+        """
+        sums = torch.stack([z.sum(0), z.clamp(-CLIP, CLIP).sum(0)]).double().cpu().numpy()
+        n_seen = len(z) if missing is None else len(z) - missing.sum(0).cpu().numpy()
+        mean, level = sums / np.maximum(n_seen, 1)
+        known = np.broadcast_to(n_seen >= FEWEST * len(z), mean.shape)
+        limit = np.maximum(SMALLEST, WANDERING * np.sqrt(self.square))
+        side = np.where(known & (np.abs(level) > limit), np.sign(level), 0.0).astype(np.int64)
+        self._count(side, scaler.mean + scaler.scale * mean, scaler.mean)
+        self._observe(np.minimum(np.abs(level), limit), known)
+        return self._accepted(scaler) if self.n_shifted >= self._patience else None
+
+    def _count(self, side: Longs, mean: Doubles, usual: Doubles) -> None:
+        goes_on = (side != 0) & (np.sign(self.run) == side)
+        # The first block of a run may hold both levels.
+        self.total = np.where(goes_on, self.total + mean, 0.0)
+        self.before = np.where(goes_on, self.before, usual)
+        self.run = np.where(goes_on, self.run + side, side)
+
+    def _observe(self, distance: Doubles, known: Bools) -> None:
+        self.count = np.where(known, np.minimum(self.count + 1.0, self._memory), self.count)
+        rate = np.where(known, 1.0 / self.count, 0.0)
+        self.square = self.square + rate * (np.square(distance) - self.square)
+
+    def _accepted(self, scaler: Scaler) -> Drift:
+        length = np.abs(self.run)
+        moved = np.flatnonzero(length >= max(self._patience // 2, 2))
+        after = self.total[moved] / (length[moved] - 1)
+        before = self.before[moved]
+        order = np.argsort(-np.abs(after - before) / scaler.scale[moved], kind="stable")
+        drift = Drift(int(length.max()), moved[order], before[order], after[order])
+        self.run[moved] = 0
+        return drift
