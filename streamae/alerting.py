@@ -16,6 +16,7 @@ from streamae.config import AlertingConfig
 from streamae.episodes import Episode, Episodes, Flagged, Times
 from streamae.records import (
     ANOMALY,
+    CHANGE,
     RECOVERED,
     Alert,
     Attribution,
@@ -103,7 +104,8 @@ class Alerter:
         if abs(blamed.deviation) < config.min_deviation:
             return "min_deviation"
         unwanted = config.up_only if blamed.deviation < 0 else config.down_only
-        return "direction" if unwanted == "all" or blamed.feature in unwanted else None
+        feature = blamed.feature.removesuffix(CHANGE)
+        return "direction" if unwanted == "all" or feature in unwanted else None
 
     def _end(self, before: int, raised: Raised) -> None:
         for key, episode in self._episodes.end(before):

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streamae.budget import AlertBudget
-from streamae.config import Budget, Config, parse_budget
+from streamae.config import Budget, Config, RecordConfig, parse_budget
+from streamae.decode.parse import RejectedError, cell_value, key_of, timestamp_of
 from streamae.detector.blockwise import BlockwiseDetector, numbered
 from streamae.errors import ConfigError
-from streamae.labelled import read, select
+from streamae.labelled import LabelledStream, read, select
 from streamae.transforms import Inputs
 from streamae.types import NO_TIMESTAMP, Bools, Doubles, Floats
 
@@ -100,16 +101,17 @@ def evaluate(
     Raise `ConfigError` when the file cannot be used or the budget is not a share of records.
     """
     share = _share(config.alerting.budget)
-    stream = read(path, label, rows)
+    roles = (config.record.key_field, config.record.timestamp_field)
+    stream = read(path, label, rows, [field for field in roles if field is not None])
     if config.record.features != "auto":
         stream = select(stream, config.record.features)
-    x, anomalous, features = stream
-    accepted = np.asarray(~np.isinf(x).any(axis=1))
-    x, anomalous = x[accepted], anomalous[accepted]
+    inputs, accepted = _inputs(stream, config.record)
+    anomalous, features = stream.anomalous[accepted], stream.features
+    x = inputs.x
     if len(x) == 0:
         raise ConfigError(f"{path}: no row can be evaluated; each holds an infinite or no number")
     started = clock()
-    verdicts = judge(x, config, f"{config.source.topic or path.stem}/0", features)
+    verdicts = judge(inputs, config, f"{config.source.topic or path.stem}/0", features)
     seconds = clock() - started
     judged = slice(max(UNJUDGED_ROWS, config.detector.block_size), None)
     first, flagged = flag(verdicts.p_value, config, share)
@@ -133,16 +135,18 @@ def evaluate(
 
 
 def judge(
-    x: Floats, config: Config, stream: str, features: Sequence[str] | None = None
+    records: Inputs | Floats, config: Config, stream: str, features: Sequence[str] | None = None
 ) -> Verdicts:
-    """Return the prequential verdicts on `x` [n, d], whose features are x0, x1, ... unless named.
+    """Return the prequential verdicts on records, or on rows x[n, d] without keys and event times.
 
+    The features are x0, x1, ... unless named.
     Rows are scored in blocks with the model of the finished blocks; a partial last block is scored
     and not learnt, as in a daemon that waits for the rest of it.
     """
-    names = numbered(x.shape[1]) if features is None else features
+    inputs = records if isinstance(records, Inputs) else Inputs.of(records)
+    names = numbered(inputs.x.shape[1]) if features is None else features
     detector = BlockwiseDetector(config.detector, names, stream)
-    scores, warm = detector.score_learn(Inputs.of(x))
+    scores, warm = detector.score_learn(inputs)
     return Verdicts(*scores, warm)
 
 
@@ -157,6 +161,27 @@ def flag(p_value: Doubles, config: Config, share: float) -> tuple[int, Bools]:
         flagged.append(block)
         budget.observe(np.full(len(block), NO_TIMESTAMP), int(block.sum()))
     return first, np.concatenate(flagged)
+
+
+def _inputs(stream: LabelledStream, record: RecordConfig) -> tuple[Inputs, Bools]:
+    """Return the rows the daemon would accept as records, and which of all they are, [n]."""
+    accepted = np.asarray(~np.isinf(stream.x).any(axis=1))
+    inputs, beside = Inputs.of(stream.x), list(stream.beside)
+    keys, times_ms = list(inputs.keys), inputs.timestamps_ms
+    key_cells = beside.pop(0) if record.key_field is not None else ()
+    for row, cell in enumerate(key_cells):
+        try:
+            keys[row] = key_of(None if cell == "" else cell)
+        except RejectedError:
+            accepted[row] = False
+    for row, cell in enumerate(beside.pop(0) if beside else ()):
+        try:
+            value = cell_value(cell) if isinstance(cell, str) else cell
+            times_ms[row] = timestamp_of(value, record.timestamp_unit)
+        except RejectedError:
+            accepted[row] = False
+    kept = [keys[row] for row in np.flatnonzero(accepted).tolist()]
+    return Inputs(stream.x[accepted], times_ms[accepted], kept), accepted
 
 
 def roc_auc(scores: Floats | Doubles, anomalous: Bools) -> float | None:

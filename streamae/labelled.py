@@ -27,11 +27,19 @@ class LabelledStream(NamedTuple):
     """[n]"""
     features: tuple[str, ...]
     """[d]"""
+    beside: tuple[list[Any], ...] = ()
+    """n cells of each column that was asked for and is no feature: text from CSV, else plain."""
 
 
-def read(path: Path, label: str | None = None, rows: int | None = None) -> LabelledStream:
+def read(
+    path: Path,
+    label: str | None = None,
+    rows: int | None = None,
+    beside: Sequence[str] = (),
+) -> LabelledStream:
     """Read at most `rows` rows of `path`; `label` names the label column of a CSV file.
 
+    `beside` names columns, in an .npz file arrays, that are no features but wanted as they are.
     An empty CSV cell is missing; one that is no number becomes infinite. A CSV column that holds
     text in the first row is no feature. Raise `ConfigError` naming what is missing or malformed.
     """
@@ -39,9 +47,9 @@ def read(path: Path, label: str | None = None, rows: int | None = None) -> Label
         raise ConfigError(f"--rows must be at least 1, not {rows}")
     try:
         if path.suffix == ".npz":
-            return _npz(path, label, rows)
+            return _npz(path, label, rows, beside)
         if path.name.endswith((".csv", ".csv.gz")):
-            return _csv(path, label, rows)
+            return _csv(path, label, rows, beside)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {why(error)}") from error
     except (BadZipFile, EOFError, csv.Error, UnicodeDecodeError) as error:
@@ -58,17 +66,10 @@ def select(stream: LabelledStream, names: Sequence[str]) -> LabelledStream:
     return stream._replace(x=stream.x[:, columns], features=tuple(names))
 
 
-def _npz(path: Path, label: str | None, rows: int | None) -> LabelledStream:
+def _npz(path: Path, label: str | None, rows: int | None, beside: Sequence[str]) -> LabelledStream:
     if label is not None:
         raise ConfigError(f"{path}: --label names a CSV column; an .npz file has its labels in y")
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = dict(file.items())
-    except ValueError as error:
-        raise ConfigError(f"{path}: cannot be read without unpickling objects: {error}") from error
-    for name in ("X", "y"):
-        if name not in arrays:
-            raise ConfigError(f"{path}: no array {name}, only {', '.join(arrays) or 'none'}")
+    arrays = _arrays(path, ("X", "y", *beside))
     x, y = arrays["X"], arrays["y"]
     if x.ndim != 2 or x.shape[1] == 0 or y.shape != x.shape[:1]:  # noqa: PLR2004
         raise ConfigError(f"{path}: X must be [n, d] and y [n], not {x.shape} and {y.shape}")
@@ -77,12 +78,29 @@ def _npz(path: Path, label: str | None, rows: int | None) -> LabelledStream:
         raise ConfigError(f"{path}: {x.shape[1]} features but feature_names {features.shape}")
     if x.dtype.kind not in "fiub" or y.dtype.kind not in "fiub":
         raise ConfigError(f"{path}: X and y must be numbers, not {x.dtype} and {y.dtype}")
+    if any(arrays[name].shape != y.shape for name in beside):
+        raise ConfigError(f"{path}: {', '.join(beside)} must be [n] like y")
     return LabelledStream(
-        _float32(x[:rows]), _anomalous(path, y[:rows]), tuple(str(name) for name in features)
+        _float32(x[:rows]),
+        _anomalous(path, y[:rows]),
+        tuple(str(name) for name in features),
+        tuple(arrays[name][:rows].tolist() for name in beside),
     )
 
 
-def _csv(path: Path, label: str | None, rows: int | None) -> LabelledStream:
+def _arrays(path: Path, wanted: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            arrays = dict(file.items())
+    except ValueError as error:
+        raise ConfigError(f"{path}: cannot be read without unpickling objects: {error}") from error
+    for name in wanted:
+        if name not in arrays:
+            raise ConfigError(f"{path}: no array {name}, only {', '.join(arrays) or 'none'}")
+    return arrays
+
+
+def _csv(path: Path, label: str | None, rows: int | None, beside: Sequence[str]) -> LabelledStream:
     opener: Any = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file)
@@ -92,19 +110,27 @@ def _csv(path: Path, label: str | None, rows: int | None) -> LabelledStream:
         raise ConfigError(f"{path}: name the label column: --label COLUMN, one of {_list(header)}")
     if label not in header:
         raise ConfigError(f"{path}: --label: {_unknown(label, header)}")
+    for name in beside:
+        if name not in header:
+            raise ConfigError(f"{path}: {_unknown(name, header)}")
     for number, line in enumerate(lines, start=2):
         if len(line) != len(header):
             raise ConfigError(f"{path}: record {number}: {len(line)} cells, not {len(header)}")
-    place = header.index(label)
+    place, aside = header.index(label), [header.index(name) for name in beside]
     columns = [
-        j for j in range(len(header)) if j != place and (not lines or _is_numeric(lines[0][j]))
+        j
+        for j in range(len(header))
+        if j not in (place, *aside) and (not lines or _is_numeric(lines[0][j]))
     ]
     if not columns or not lines:
         raise ConfigError(f"{path}: no {'rows' if columns else 'numeric features'}")
     x = [[_number(line[j]) for j in columns] for line in lines]
     y = [TRUTHS.get(line[place].strip().lower(), _number(line[place])) for line in lines]
     return LabelledStream(
-        _float32(np.array(x)), _anomalous(path, np.array(y)), tuple(header[j] for j in columns)
+        _float32(np.array(x)),
+        _anomalous(path, np.array(y)),
+        tuple(header[j] for j in columns),
+        tuple([line[j] for line in lines] for j in aside),
     )
 
 

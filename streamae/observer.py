@@ -87,6 +87,8 @@ class Observer:
                 self.metrics.judged_head(partition, labelled.log_loss, labelled.roc_auc)
         if done.learned:
             self._judging(pipeline)
+        if done.learned and done.first_ordinal < len(pipeline.online.block):
+            log.info("features decided", partition=str(partition), **pipeline.online.decisions)
 
     def relearned(self, partition: TopicPartition, n: int) -> None:
         """Take note of records learnt again after a restore."""
@@ -154,7 +156,10 @@ class Observer:
         partition, online, alpha = pipeline.partition, pipeline.online, pipeline.alpha
         before = self.metrics.value(Metric.WARMUP_PROGRESS_RATIO, partition)
         self.metrics.warmup(partition, pipeline.warmup_progress)
-        if online is None or not alpha:
+        if online is None:
+            return
+        self.status.transformed(partition, online.decisions)
+        if not alpha:
             return
         threshold = online.detector.threshold(alpha)
         self.metrics.threshold(partition, threshold, alpha, pipeline.alert_share)

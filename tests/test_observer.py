@@ -112,6 +112,28 @@ def test_a_restarted_detector_shows_what_it_knows_at_once() -> None:
     assert after.status.document()["warmup"] == 1
 
 
+def test_status_says_what_auto_decided_also_after_a_restart() -> None:
+    total = 0.0
+    records = []
+    for at, value in enumerate(values(N)):
+        total += at % 7
+        records.append(value[:-1] + f', "sent": {total}}}'.encode())
+    sink = MemorySink()
+    for run in (Observed(records, sink), Observed(records, sink)):
+        decisions = run.status.document()["partitions"][0]["transforms"]
+        assert decisions == {
+            "decided": True,
+            "diff": ["sent"],
+            "heavy_tails": [],
+            "calendar": None,
+            "lag": 0,
+        }
+    assert (
+        Observed(records[:10], MemorySink()).status.document()["partitions"][0]["transforms"]
+        is None
+    )
+
+
 def test_a_new_detector_shows_that_it_knows_nothing() -> None:
     run = Observed(values(10), MemorySink())
     assert run.sample("warmup_progress_ratio") == 0

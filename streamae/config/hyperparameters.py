@@ -40,6 +40,20 @@ class DetectorConfig(Section, frozen=True):
         tuple[str, ...] | Literal["auto"],
         about("Counters, judged by their change; `auto`: what never falls in the first block."),
     ] = "auto"
+    heavy_tails: Annotated[
+        tuple[str, ...] | Literal["auto"],
+        about("Features judged by the logarithm of how far they are out; `auto` finds them."),
+    ] = ()
+    calendar: Annotated[
+        bool, about("Judge records by what is usual at their time of day and day of week.")
+    ] = False
+    time_zone: Annotated[str, about("Whose days `calendar` counts, such as `Europe/Berlin`.")] = (
+        "UTC"
+    )
+    lag: Annotated[
+        int,
+        about("Earlier records of the key that a record is judged given; 1 to 3.", ge=0, le=64),
+    ] = 0
     max_keys: Annotated[
         int,
         about("Keys whose last records are remembered; the one unseen for longest goes.", ge=1),

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streamae.config.keys import lookup
 from streamae.config.sections import Config, OutputConfig
@@ -27,6 +28,7 @@ def check(config: Config) -> Iterator[Violation]:
     yield from _source(config)
     yield from _features(config)
     yield from _detector(config)
+    yield from _time_zone(config)
     yield from _budget(config)
     yield from _directions(config)
     yield from _emit(config)
@@ -49,6 +51,19 @@ def _features(config: Config) -> Iterator[Violation]:
         yield "record.features", "name at least one feature, or say `auto`"
     for name in _repeated(config.record.features):
         yield "record.features", f"'{name}' is named twice"
+    for path in ("detector.diff", "detector.heavy_tails"):
+        chosen = lookup(config, path)
+        for name in () if chosen == "auto" else chosen:
+            if name not in config.record.features:
+                yield path, f"'{name}' is not among `record.features`"
+
+
+def _time_zone(config: Config) -> Iterator[Violation]:
+    name = config.detector.time_zone
+    try:
+        _ = name == "UTC" or ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield "detector.time_zone", f"'{name}' is no time zone this machine knows"
 
 
 def _detector(config: Config) -> Iterator[Violation]:

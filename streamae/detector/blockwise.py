@@ -54,7 +54,7 @@ class BlockwiseDetector:
         self._identity = (config, tuple(features), stream)
         self._threads = config.threads
         self._block = Block(config, features)
-        self.detector = Detector(config, len(features), stream)
+        self.detector = Detector(config, len(features), stream, self._block.context)
 
     @property
     def n_learnt(self) -> int:
@@ -114,7 +114,11 @@ class BlockwiseDetector:
                 f"nothing to explain with before {len(self._block)} records are learnt"
             )
         with _threads(self._threads):
-            return self.detector.explain(self._block.columns(inputs)[0])
+            judged = self.detector.explain(self._block.columns(inputs)[0])
+        original = self._block.transforms.original
+        return judged._replace(
+            observed=original(judged.observed), expected=original(judged.expected)
+        )
 
     def state_dict(self) -> State:
         """Return the state at the last block boundary, and the records behind it."""

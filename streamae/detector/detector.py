@@ -20,7 +20,8 @@ from streamae.detector.whitener import Whitener
 from streamae.numerics.device import resolve_device
 from streamae.numerics.seeds import generator
 from streamae.numerics.state import State, Stateful, check_alike, prefixed, within
-from streamae.types import Doubles, Floats
+from streamae.transforms import Context
+from streamae.types import Doubles, Floats, Longs
 
 RECORDS_PER_FEATURE = 8
 """The covariance of residuals needs several records per feature to be worth inverting."""
@@ -34,17 +35,26 @@ class Detector:
     and the state.
     """
 
-    def __init__(self, config: DetectorConfig, n_features: int, stream: str) -> None:
+    def __init__(
+        self,
+        config: DetectorConfig,
+        n_features: int,
+        stream: str,
+        context: Context = Context(),  # noqa: B008 - immutable.
+    ) -> None:
+        """Take records of k columns: the context, which is never judged, then the features."""
         self._config = config
         self._stream = stream
         self.n_blocks = 0
         """Blocks learnt."""
         self._interval = config.learning_interval
         self._device = torch.device(resolve_device(config.device))
-        self._scaler = Scaler(n_features, config.memory)
-        self._autoencoder = build(config, n_features, self._device)
+        n_context = context.n_columns
+        self._features = slice(n_context, None)
+        self._scaler = Scaler(n_context + n_features, config.memory, context.n_scaled)
+        self._autoencoder = build(config, n_context + n_features, self._device)
         ridge = config.covariance_ridge
-        self._linear = Whitener(n_features, ridge, config.memory, self._device)
+        self._linear = Whitener(n_context + n_features, ridge, config.memory, self._device)
         residual_memory = max(config.residual_memory, RECORDS_PER_FEATURE * n_features)
         self._residual = Whitener(n_features, ridge, residual_memory, self._device)
         self._histograms = MarginalHistograms(
@@ -82,7 +92,7 @@ class Detector:
 
     @torch.inference_mode()
     def score(self, x: Floats, n: int) -> Scores:
-        """Score the records x[:n] of a block x[block_size, d], NaN = missing; changes nothing.
+        """Score the records x[:n] of a block x[block_size, k], NaN = missing; changes nothing.
 
         score = energy + autocorrelation * recent level of it + mean surprise of single values
         """
@@ -96,11 +106,12 @@ class Detector:
 
     @torch.inference_mode()
     def learn(self, x: Floats, scores: Scores) -> Learned:
-        """Learn the complete block x[block_size, d], of which `score` returned `scores`."""
+        """Learn the complete block x[block_size, k], of which `score` returned `scores`."""
         evidence = scores.evidence or self._start(x)
         alien = (scores.score >= self._calibrator.alien_score) & self.warm
         admitted = self._guard.admit(alien)
-        drift = self._drift.update(evidence.z, evidence.missing, self._scaler)
+        levels = self._scaler.levels(self._features)
+        drift = self._drift.update(evidence.z[:, self._features], evidence.unobserved, levels)
         weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)
         counted = torch.from_numpy(weights.astype(np.float32)).to(self._device)
         due = not self._autoencoder.filled or self.n_blocks % self._interval == 0
@@ -110,18 +121,18 @@ class Detector:
             self._linear.update(evidence.imputed, counted, evidence.missing)
         begun = self._scaler.update(x, evidence.z, evidence.missing)
         if drift is not None:
-            self._scaler.recenter(drift.features, drift.after)
-        self._residual.update(evidence.residual, counted, evidence.missing)
-        self._histograms.update(evidence.bins, evidence.missing)
+            self._scaler.recenter(self._features.start + drift.features, drift.after)
+        self._residual.update(evidence.residual, counted, evidence.unobserved)
+        self._histograms.update(evidence.bins, evidence.unobserved)
         if len(begun):
-            for part in (self._linear, self._residual, self._histograms):
-                part.forget(begun)
+            self._forget(begun)
         self._persistence.update(evidence.energy, evidence.levels)
         if scores.evidence is not None:
             self._calibrator.update(scores.score[admitted])
         self.n_blocks += 1
         return Learned(
-            loss=float(torch.linalg.vector_norm(evidence.residual)) ** 2 / x.size,
+            loss=float(torch.linalg.vector_norm(evidence.residual)) ** 2
+            / evidence.residual.numel(),
             nats=self._autoencoder.nats,
             n_suspects=guard.n_suspects(weights),
             active_share=self._autoencoder.activity.active_share,
@@ -132,7 +143,7 @@ class Detector:
 
     @torch.inference_mode()
     def rescore(self, x: Floats, scores: Scores, slot: int) -> Floats:
-        """Return the scores [m] that the record in `slot` would have with the values x[m, d].
+        """Return the scores [m] that the record in `slot` would have with the values x[m, k].
 
         `scores` are those of its block, not the first one.
         """
@@ -156,8 +167,8 @@ class Detector:
 
     @torch.inference_mode()
     def explain(self, x: Floats) -> Explanation:
-        """Return which features make the record x[d] anomalous, and what they should have been."""
-        return explain(x, self._scaler, self._autoencoder, self._residual)
+        """Return which features make the record x[k] anomalous, and what they should have been."""
+        return explain(x, self._scaler, self._autoencoder, self._residual, self._features.start)
 
     @torch.inference_mode()
     def transform(self, evidence: Evidence) -> Floats:
@@ -166,8 +177,9 @@ class Detector:
 
     @torch.inference_mode()
     def reconstruct(self, evidence: Evidence) -> Floats:
-        """Return the records [b, d] that the codes stand for, in the features' own units."""
-        return self._scaler.inverse(self._autoencoder.recons(evidence.z).double().cpu().numpy())
+        """Return the features [b, d] that the codes stand for, in their own units."""
+        recons = self._autoencoder.recons(evidence.z)[:, self._features]
+        return self._scaler.inverse(recons.double().cpu().numpy())
 
     def state_dict(self) -> State:
         """Return everything learnt, as arrays of fixed names, shapes and types."""
@@ -188,29 +200,33 @@ class Detector:
             part.load_state_dict(within(name, state))
 
     def _weigh(self, x: Floats, n: int) -> Evidence:
-        """Return the evidence for x[block_size, d]; rows from n on count as average records."""
+        """Return the evidence for x[block_size, k]; rows from n on count as average records."""
         z = self._scaler.transform(x)
         z[n:] = 0.0
         z = z.to(self._device)
         missing = torch.isnan(z) if math.isnan(z.sum()) else None
         if missing is not None:
             z.nan_to_num_(0.0)
+        features = z[:, self._features]
+        unobserved = None if missing is None else missing[:, self._features]
         recons = self._autoencoder.recons(z)
-        imputed, residual = z, z - recons
-        if missing is not None:
+        imputed, residual = z, features - recons[:, self._features]
+        if missing is not None and unobserved is not None:
             imputed = self._linear.impute(torch.where(missing, recons, z), missing)
-            residual = self._residual.impute(residual.masked_fill_(missing, 0.0), missing)
-        bins = self._histograms.bins(z)
-        surprise = self._histograms.surprise(bins, missing)
-        squares = torch.stack([self._linear.whiten(imputed), z]).square_()
+            residual = self._residual.impute(residual.masked_fill_(unobserved, 0.0), unobserved)
+        bins = self._histograms.bins(features)
+        surprise = self._histograms.surprise(bins, unobserved)
+        # The whitened features, behind the whitened context, are what the context leaves of them.
+        whitened = self._linear.whiten(imputed)[:, self._features]
+        squares = torch.stack([whitened, features]).square_()
         sums = [squares[0].sum(1), self._residual.energy(residual)]
         sums += [*energies.coordinatewise(squares), surprise]
         *totals, surprises = torch.stack(sums).double().cpu().numpy()
-        n_observed = _n_observed(missing, z.shape[1])
+        n_observed = _n_observed(unobserved, features.shape[1])
         linear, own, linear_t, marginal_t = (total / n_observed for total in totals)
         own_t = energies.student_t(own)
-        independence = energies.independence(self._linear.covariance)
-        nats = self._autoencoder.nats
+        among = self._linear.covariance[self._features, self._features]
+        independence, nats = energies.independence(among), self._autoencoder.nats
         energy = energies.combined(linear_t, marginal_t, own_t, nats, independence)
         levels = self._persistence.levels(energy)
         return Evidence(z, missing, imputed, residual, linear, own, energy, levels, surprises, bins)
@@ -222,6 +238,13 @@ class Detector:
         self._autoencoder.start(z, self._generator("encoder"))
         self._learn_autoencoder(self._weigh(x, len(x)), torch.ones(len(x), device=self._device))
         return self._weigh(x, len(x))
+
+    def _forget(self, columns: Longs) -> None:
+        """Forget what was known of columns [m] that vary for the first time."""
+        self._linear.forget(columns)
+        features = columns[columns >= self._features.start] - self._features.start
+        self._residual.forget(features)
+        self._histograms.forget(features)
 
     def _learn_autoencoder(self, evidence: Evidence, weights: Tensor) -> None:
         corruption = self._generator("corruption")

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from streamae.config import DetectorConfig
-from streamae.detector.scaler import Scaler
+from streamae.detector.scaler import Levels
 from streamae.numerics.state import Stateful
 from streamae.types import Bools, Doubles, Longs
 
@@ -77,10 +77,10 @@ class DriftMonitor(Stateful):
         """Blocks in a row in which some feature was shifted."""
         return int(np.abs(self.run).max())
 
-    def update(self, z: Tensor, missing: Tensor | None, scaler: Scaler) -> Drift | None:
+    def update(self, z: Tensor, missing: Tensor | None, levels: Levels) -> Drift | None:
         """Learn the block z[n, d], 0 where missing; return the drift that it completes.
 
-        `scaler` is the one that z comes from; it has not learnt the block.
+        `levels` are those z is relative to.
         """
         sums = torch.stack([z.sum(0), z.clamp(-CLIP, CLIP).sum(0)]).double().cpu().numpy()
         n_seen = len(z) if missing is None else len(z) - missing.sum(0).cpu().numpy()
@@ -88,9 +88,9 @@ class DriftMonitor(Stateful):
         known = np.broadcast_to(n_seen >= FEWEST * len(z), mean.shape)
         limit = np.maximum(SMALLEST, WANDERING * np.sqrt(self.square))
         side = np.where(known & (np.abs(level) > limit), np.sign(level), 0.0).astype(np.int64)
-        self._count(side, scaler.mean + scaler.scale * mean, scaler.mean)
+        self._count(side, levels.mean + levels.scale * mean, levels.mean)
         self._observe(np.minimum(np.abs(level), limit), known)
-        return self._accepted(scaler) if self.n_shifted >= self._patience else None
+        return self._accepted(levels) if self.n_shifted >= self._patience else None
 
     def _count(self, side: Longs, mean: Doubles, usual: Doubles) -> None:
         goes_on = (side != 0) & (np.sign(self.run) == side)
@@ -104,12 +104,12 @@ class DriftMonitor(Stateful):
         rate = np.where(known, 1.0 / self.count, 0.0)
         self.square = self.square + rate * (np.square(distance) - self.square)
 
-    def _accepted(self, scaler: Scaler) -> Drift:
+    def _accepted(self, levels: Levels) -> Drift:
         length = np.abs(self.run)
         moved = np.flatnonzero(length >= max(self._patience // 2, 2))
         after = self.total[moved] / (length[moved] - 1)
         before = self.before[moved]
-        order = np.argsort(-np.abs(after - before) / scaler.scale[moved], kind="stable")
+        order = np.argsort(-np.abs(after - before) / levels.scale[moved], kind="stable")
         drift = Drift(int(length.max()), moved[order], before[order], after[order])
         self.run[moved] = 0
         return drift

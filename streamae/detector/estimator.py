@@ -75,8 +75,10 @@ class StreamingAnomalyDetector(base.AnomalyDetector):
         self.topic = topic
         self.partition = partition
         self._config = config_of(hyperparameters)
-        # river reads and clones parameters through attributes of their names.
-        vars(self).update(msgspec.structs.asdict(self._config))
+        # river reads and clones parameters through attributes of their names, and takes a tuple
+        # for a class and its arguments.
+        for name, value in msgspec.structs.asdict(self._config).items():
+            setattr(self, name, list(value) if isinstance(value, tuple) else value)
         self._features: tuple[Hashable, ...] = ()
         self._blocks: BlockwiseDetector | None = None
         self._p_value = 1.0

@@ -23,45 +23,57 @@ class Explanation(NamedTuple):
 
 
 def explain(
-    x: Floats, scaler: Scaler, autoencoder: OnlineAutoencoder, whitener: Whitener
+    x: Floats,
+    scaler: Scaler,
+    autoencoder: OnlineAutoencoder,
+    whitener: Whitener,
+    n_context: int = 0,
 ) -> Explanation:
-    """Explain one record x[d] by leaving out each feature in turn.
+    """Explain one record x[n_context + d] by leaving out each feature in turn.
 
     With the residual e and its precision P, the residual of feature j that the other residuals do
     not account for is (P e)_j / P_jj, and leaving j out lowers the energy e' P e by
     (P e)_j^2 / P_jj: the expected value and the share follow from these. The feature to blame most
     has misled the code as well, so its expected value is that of the record without it.
     """
-    explanation = _leave_each_out(x, scaler, autoencoder, whitener)
+    explanation = _leave_each_out(x, scaler, autoencoder, whitener, n_context)
     most = int(explanation.share.argmax())
     without = x.copy()
-    without[most] = np.nan
-    again = _leave_each_out(without, scaler, autoencoder, whitener)
+    without[n_context + most] = np.nan
+    again = _leave_each_out(without, scaler, autoencoder, whitener, n_context)
     explanation.expected[most] = again.expected[most]
-    explanation.deviation[most] = (x[most] - again.expected[most]) / scaler.scale[most]
+    off = explanation.observed[most] - again.expected[most]
+    explanation.deviation[most] = off / scaler.scale[n_context + most]
     return explanation
 
 
 def _leave_each_out(
-    x: Floats, scaler: Scaler, autoencoder: OnlineAutoencoder, whitener: Whitener
+    x: Floats,
+    scaler: Scaler,
+    autoencoder: OnlineAutoencoder,
+    whitener: Whitener,
+    n_context: int,
 ) -> Explanation:
+    features = slice(n_context, None)
     z = scaler.transform(x[None])
-    observed = ~np.isnan(z[0].numpy())
+    observed = ~np.isnan(z[0, features].numpy())
     z = z.to(whitener.precision_diagonal.device)
-    if observed.all():
-        recons = autoencoder.recons(z)
-        residual = z - recons
-    else:
-        missing = torch.isnan(z)
-        recons = autoencoder.recons(z.nan_to_num_(0.0))
-        residual = whitener.impute((z - recons).masked_fill_(missing, 0.0), missing)
+    unobserved = torch.isnan(z[:, features])
+    recons = autoencoder.recons(z.nan_to_num_(0.0))[:, features]
+    residual = z[:, features] - recons
+    if not observed.all():
+        residual = whitener.impute(residual.masked_fill_(unobserved, 0.0), unobserved)
     gradient = whitener.gradient(residual)
     unaccounted = gradient / whitener.precision_diagonal
     rows = torch.cat([recons + residual - unaccounted, gradient * unaccounted])
     expected, relief = rows.double().cpu().numpy()
-    observed_z = (x - scaler.mean) / scaler.scale
+    scale = scaler.scale[features]
+    observed_z = (x[features] - scaler.mean[features]) / scale
     return Explanation(
-        x.copy(), scaler.inverse(expected), observed_z - expected, _shares(relief, observed)
+        x[features].copy(),
+        scaler.inverse(expected),
+        observed_z - expected,
+        _shares(relief, observed),
     )
 
 

@@ -1,5 +1,7 @@
 """Standardises every feature with its running mean and variance."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,22 +24,33 @@ WILD_SHARE = 1 / 16
 """Values beyond the limit are wild below this share of a block, a change of range above it."""
 
 
+class Levels(NamedTuple):
+    """Where the columns of a scaler are, [k] each."""
+
+    mean: Doubles
+    scale: Doubles
+
+
 class Scaler(Stateful):
     """Mean and variance per feature over the last `memory` records, missing values left out.
 
+    The first `n_scaled` columns have mean 0 and variance 1 by what they are, and keep them.
     The state lives on the host, where the records arrive.
     """
 
     learnt = ("mean", "variance", "count")
 
-    def __init__(self, n_features: int, memory: int) -> None:
+    def __init__(self, n_features: int, memory: int, n_scaled: int = 0) -> None:
         self._memory = memory
+        self._scaled = slice(n_scaled)
         self.mean: Doubles = np.zeros(n_features)
         self.variance: Doubles = np.ones(n_features)
         self.count: Doubles = np.zeros(n_features)
         self.refresh()
 
     def refresh(self) -> None:
+        self.mean[self._scaled] = 0.0
+        self.variance[self._scaled] = 1.0
         floor = np.maximum(RELATIVE_FLOOR * np.abs(self.mean), ABSOLUTE_FLOOR)
         scale = np.maximum(np.sqrt(self.variance), floor)
         inverse = (1.0 / scale).astype(np.float32)
@@ -57,8 +70,9 @@ class Scaler(Stateful):
         return z.mul_(self._inverse).clamp_(-Z_LIMIT, Z_LIMIT)
 
     def inverse(self, z: Doubles) -> Floats:
-        """Return x = mean + sd z, kept within float32."""
-        x = self.mean + self.scale * z
+        """Return x = mean + sd z of the last k columns, z[..., k], kept within float32."""
+        last = slice(len(self.mean) - z.shape[-1], None)
+        x = self.mean[last] + self.scale[last] * z
         return np.clip(x, -LARGEST, LARGEST).astype(np.float32)
 
     def fit(self, x: Floats) -> None:
@@ -89,6 +103,9 @@ class Scaler(Stateful):
         # z is relative to the float32 centre, which is half a step or less beside the mean.
         self._merge(count, first + count * (self._center - self.mean), second)
         return np.empty(0, np.int64)
+
+    def levels(self, columns: slice) -> Levels:
+        return Levels(self.mean[columns], self.scale[columns])
 
     def recenter(self, features: Longs, mean: Doubles) -> None:
         """Take mean[m] for that of features[m], as if it had been so from the start."""

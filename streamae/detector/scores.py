@@ -12,15 +12,15 @@ class Evidence(NamedTuple):
     """What a block's scores were made of; `learn` starts from it."""
 
     z: Tensor
-    """[b, d], standardised; 0 where missing."""
+    """[b, k], context and features, standardised; 0 where missing."""
     missing: Tensor | None
-    """[b, d]; None when nothing is missing."""
+    """[b, k]; None when nothing is missing."""
     imputed: Tensor
-    """[b, d], z with missing values as the autoencoder and the covariance expect them."""
+    """[b, k], z with missing values as the autoencoder and the covariance expect them."""
     residual: Tensor
-    """[b, d], z minus its reconstruction."""
+    """[b, d], the features minus their reconstruction."""
     linear_energy: Doubles
-    """[b], of z under its covariance; about 1 for a usual record."""
+    """[b], of the features under their covariance, given the context; usually about 1."""
     residual_energy: Doubles
     """[b], of the residual under its own."""
     energy: Doubles
@@ -31,6 +31,11 @@ class Evidence(NamedTuple):
     """[b], the mean of -log p over the bins of the record's values."""
     bins: Tensor
     """[b, n_histograms], flat bin indices."""
+
+    @property
+    def unobserved(self) -> Tensor | None:
+        """[b, d], which features are missing."""
+        return None if self.missing is None else self.missing[:, -self.residual.shape[1] :]
 
 
 class Scores(NamedTuple):

@@ -13,8 +13,9 @@ CLIP = 2.5
 class Whitener(Stateful):
     """Covariance C[d, d] over the last `memory` records and P = (C + ridge I)^-1.
 
-    P is kept as the inverse Cholesky factor L^-1, so that an energy is a sum of squares. C is kept,
-    and inverted, in double precision: collinear features leave it nearly singular.
+    P is kept as the inverse Cholesky factor L^-1, so that an energy is a sum of squares: the first
+    k are the energy of the first k columns alone, the others that of the rest given these. C is
+    kept, and inverted, in double precision: collinear features leave it nearly singular.
     """
 
     learnt = ("covariance", "count")

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 from typing import Any
 
@@ -50,6 +50,7 @@ class Status:
         self._traces: dict[TopicPartition, Trace] = {}
         self._codes: dict[TopicPartition, RecentCodes] = {}
         self._next_codes: dict[TopicPartition, float] = {}
+        self._transforms: dict[TopicPartition, Mapping[str, Any]] = {}
         self._alerts: deque[Alert | Recovered] = deque(maxlen=_N_ALERTS)
 
     def scored(
@@ -81,6 +82,11 @@ class Status:
         with self._lock:
             self._alerts.extend(alerts)
 
+    def transformed(self, partition: TopicPartition, decisions: Mapping[str, Any]) -> None:
+        """Note what is done to which features, as plain values."""
+        with self._lock:
+            self._transforms[partition] = decisions
+
     def removed(self, partitions: Iterable[TopicPartition]) -> None:
         """Forget the scores of `partitions`; their alerts happened and stay."""
         with self._lock:
@@ -89,6 +95,7 @@ class Status:
                 self._traces.pop(partition, None)
                 self._codes.pop(partition, None)
                 self._next_codes.pop(partition, None)
+                self._transforms.pop(partition, None)
 
     def document(self) -> dict[str, Any]:
         """Return everything as plain values; None where a number is not known yet."""
@@ -155,6 +162,7 @@ class Status:
             "alert_rate_observed": value(Metric.ALERT_RATE_OBSERVED),
             "checkpoint_timestamp_seconds": value(Metric.CHECKPOINT_LAST_SUCCESS_TIMESTAMP_SECONDS),
             "checkpoint_bytes": value(Metric.CHECKPOINT_BYTES),
+            "transforms": self._transforms.get(partition),
             "points": [_shown(point) for point in trace.points(n_points)] if trace else [],
         }
 

@@ -1,6 +1,6 @@
 """A detector at work on one partition: its feature names and its unfinished block."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec import UNSET, UnsetType
@@ -65,8 +65,8 @@ class OnlineDetector:
         self._supervision: Supervision | None = None
         self.features = features
         self.partition = partition
-        self.detector = Detector(config, len(features), stream)
         self.block = Block(config, features)
+        self.detector = Detector(config, len(features), stream, self.block.context)
         self.offsets: Longs = np.zeros(config.block_size, np.int64)
         """[block_size], those of the block's records."""
 
@@ -93,6 +93,11 @@ class OnlineDetector:
     def supervise(self, config: LabelsConfig, log: LabelLog) -> None:
         """Take labels from `log` from now on."""
         self._supervision = Supervision(config, self.partition, self.detector, log)
+
+    @property
+    def decisions(self) -> dict[str, Any]:
+        """What is done to which features, as plain values."""
+        return self.block.transforms.decisions
 
     def score(self, rows: Rows) -> Scored:
         """Put `rows` into the next slots, for which there must be room, and score them."""
@@ -135,7 +140,9 @@ class OnlineDetector:
     def reconstructions(self, scored: Scored) -> Floats | None:
         """Return the new records [m, d] as their codes have them; None without a model."""
         evidence = scored.scores.evidence
-        return None if evidence is None else self.detector.reconstruct(evidence)[scored.slots]
+        if evidence is None:
+            return None
+        return self.block.transforms.original(self.detector.reconstruct(evidence)[scored.slots])
 
     def state_dict(self) -> Arrays:
         """Return the state at the last block boundary."""
@@ -158,8 +165,10 @@ class OnlineDetector:
     def explain(self, scored: Scored, slot: int, threshold: float, top: int) -> Reasons:
         """Return why the record in a slot scores above `threshold`, by `top` features at most."""
         x = self.block.x[slot]
-        missing = np.isnan(x)
+        first = self.block.context.n_columns
+        missing = np.isnan(x[first:])
         observed, expected, deviation, share = self.detector.explain(x)
+        observed, expected = map(self.block.transforms.original, (observed, expected))
         ranked = [at for at in np.argsort(-share, kind="stable")[:top].tolist() if not missing[at]]
         names = self.block.transforms.names
         attribution = [
@@ -175,7 +184,7 @@ class OnlineDetector:
         # Row i lacks the first i + 1 of them.
         without = np.repeat(x[None], len(ranked), axis=0)
         for row, feature in enumerate(ranked):
-            without[row:, feature] = np.nan
+            without[row:, first + feature] = np.nan
         score = self.detector.rescore(without, scored.scores, slot)
         return Reasons(
             attribution,

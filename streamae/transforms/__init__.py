@@ -5,7 +5,7 @@ is a function of the partition's first block.
 """
 
 from streamae.transforms.block import Block
-from streamae.transforms.inputs import Inputs
+from streamae.transforms.inputs import Context, Inputs
 from streamae.transforms.transforms import Transforms
 
-__all__ = ["Block", "Inputs", "Transforms"]
+__all__ = ["Block", "Context", "Inputs", "Transforms"]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from streamae.config import DetectorConfig
-from streamae.transforms.inputs import Inputs
+from streamae.transforms.inputs import Context, Inputs
 from streamae.transforms.transforms import Transforms
 from streamae.types import Floats, Longs
 
@@ -22,8 +22,9 @@ class Block:
         self.transforms = Transforms(config, features)
         self.features: Floats = np.zeros((size, len(features)), np.float32)
         """[size, d], the records as they came."""
-        self.x: Floats = np.zeros((size, len(features)), np.float32)
-        """[size, columns], what the detector reads."""
+        n_columns = self.context.n_columns + len(features)
+        self.x: Floats = np.zeros((size, n_columns), np.float32)
+        """[size, context + d], what the detector reads."""
         self.timestamps_ms: Longs = np.zeros(size, np.int64)
         self.keys: list[bytes | None] = []
         self.n = 0
@@ -31,6 +32,11 @@ class Block:
     def __len__(self) -> int:
         """Return the number of slots."""
         return len(self.x)
+
+    @property
+    def context(self) -> Context:
+        """What the first columns of `x` are."""
+        return self.transforms.context
 
     @property
     def room(self) -> int:

@@ -7,7 +7,8 @@ import numpy as np
 from streamae.config import DetectorConfig
 from streamae.errors import ConfigError
 from streamae.transforms.history import History
-from streamae.transforms.inputs import Arrays, Inputs
+from streamae.transforms.inputs import Inputs
+from streamae.transforms.transform import FeatureTransform
 from streamae.types import Bools, Floats
 
 FEWEST_RISES = 16
@@ -15,12 +16,15 @@ FEWEST_RISES = 16
 features."""
 
 
-class Diff:
+class Diff(FeatureTransform):
     """The change of a feature since the key's record before, in place of the feature.
 
     It is missing where either value is, at a key's first record, and where the feature falls: the
     counter was reset, and how far it had come before is not known.
     """
+
+    decided = ("columns",)
+    history: History
 
     def __init__(self, config: DetectorConfig, features: Sequence[str]) -> None:
         self._auto = config.diff == "auto"
@@ -31,7 +35,10 @@ class Diff:
         self.columns: Bools = np.array([name in named for name in features], np.bool_)
         """[d], which features are replaced."""
         self._max_keys = config.max_keys
-        self._history = History(1, int(self.columns.sum()), config.max_keys)
+        self.refresh()
+
+    def refresh(self) -> None:
+        self.history = History(1, int(self.columns.sum()), self._max_keys)
 
     def fit(self, inputs: Inputs) -> None:
         """With `auto`, choose the features that rise at least 16 times and never fall."""
@@ -40,36 +47,17 @@ class Diff:
         history = History(1, inputs.x.shape[1], self._max_keys)
         before = history.before(inputs.x, inputs.keys)[:, 0]
         rises, falls = (inputs.x > before).sum(0), (inputs.x < before).sum(0)
-        self._choose(np.asarray((rises >= FEWEST_RISES) & (falls == 0)))
+        self.columns = np.asarray((rises >= FEWEST_RISES) & (falls == 0))
+        self.refresh()
 
     def apply(self, inputs: Inputs) -> Floats:
         """Return x[m, d] with the changes in the chosen columns."""
         if not self.columns.any():
             return inputs.x
         values = inputs.x[:, self.columns]
-        before = self._history.before(values, inputs.keys)[:, 0]
+        before = self.history.before(values, inputs.keys)[:, 0]
         with np.errstate(over="ignore"):
             change = values - before
         x = inputs.x.copy()
         x[:, self.columns] = np.where((change >= 0) & (change < np.inf), change, np.float32(np.nan))
         return x
-
-    def keep(self) -> None:
-        self._history.keep()
-
-    def drop(self) -> None:
-        self._history.drop()
-
-    def state_dict(self) -> Arrays:
-        return {"columns": self.columns.copy()} | self._history.state_dict()
-
-    def load_state_dict(self, state: Arrays) -> None:
-        columns = state["columns"]
-        if columns.dtype != np.bool_ or columns.shape != self.columns.shape:
-            raise ValueError(f"state 'columns' is {columns.dtype}{list(columns.shape)}")
-        self._choose(columns.copy())
-        self._history.load_state_dict(state)
-
-    def _choose(self, columns: Bools) -> None:
-        self.columns = columns
-        self._history = History(1, int(columns.sum()), self._max_keys)

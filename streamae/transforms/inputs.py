@@ -1,7 +1,7 @@
-"""What transforms read, and what each of them is."""
+"""What transforms read, and what they make of it."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -37,27 +37,9 @@ class Inputs(NamedTuple):
         return Inputs(self.x[rows], self.timestamps_ms[rows], self.keys[rows])
 
 
-class Transform(Protocol):
-    """One step from features to columns.
+class Context(NamedTuple):
+    """Columns to the left of the features: what they say explains a record, and is never judged."""
 
-    What it remembers of earlier records is of two kinds: what is kept is that of the last block
-    boundary, and what came since is given up by `drop` or kept by `keep`.
-    """
-
-    def fit(self, inputs: Inputs) -> None:
-        """Decide what `auto` left open, from the features of the first block."""
-
-    def apply(self, inputs: Inputs) -> Floats:
-        """Return columns [m, ...] for the next records and remember these."""
-
-    def keep(self) -> None:
-        """Begin a block: what is remembered now is the state from here on."""
-
-    def drop(self) -> None:
-        """Go back to the last `keep`."""
-
-    def state_dict(self) -> Arrays:
-        """Return what was decided and what is kept, as arrays."""
-
-    def load_state_dict(self, state: Arrays) -> None:
-        """Continue where `state_dict` was called."""
+    n_columns: int = 0
+    n_scaled: int = 0
+    """The first of them, which have mean 0 and variance 1 by what they are."""

@@ -204,3 +204,9 @@ def test_explain_one() -> None:
     assert abs(attribution.expected) < 100
     assert math.isnan(explained["f1"].observed)
     assert sum(a.share for a in explained.values()) == pytest.approx(1.0)
+
+
+def test_lists_of_features_are_parameters_like_others() -> None:
+    detector = StreamingAnomalyDetector(diff=("a", "b"), heavy_tails=(), **SMALL)
+    clone = detector.clone({"lag": 1})
+    assert (clone.diff, clone.heavy_tails, clone.lag) == (["a", "b"], [], 1)

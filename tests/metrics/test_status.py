@@ -130,6 +130,8 @@ def test_alerts_newest_first_and_no_more_than_fifty(status: Status) -> None:
 def test_removed_partitions_are_not_shown(metrics: Metrics, status: Status) -> None:
     score(status, 10, A)
     status.alerted([alert(1)])
+    status.transformed(A, {"lag": 1})
+    assert of(status.document(), A)["transforms"] == {"lag": 1}
     metrics.removed([A], "revoked")
     status.removed([A])
     document = status.document()
@@ -137,6 +139,7 @@ def test_removed_partitions_are_not_shown(metrics: Metrics, status: Status) -> N
     assert len(document["recent_alerts"]) == 1
     metrics.assigned([A])
     assert of(status.document(), A)["points"] == []
+    assert of(status.document(), A)["transforms"] is None
 
 
 def test_plain_json_without_nan(metrics: Metrics, status: Status) -> None:

@@ -12,7 +12,13 @@ from tests.streams import PARTITION, config
 from tests.transforms.streams import as_log, counters
 
 N = 1500
-OPTIONS: list[dict[str, object]] = [{"diff": "auto"}, {"diff": ("a", "b"), "max_keys": 2}]
+OPTIONS: list[dict[str, object]] = [
+    {"diff": "auto"},
+    {"diff": ("a", "b"), "max_keys": 2},
+    {"calendar": True, "time_zone": "Europe/Berlin"},
+    {"lag": 2, "max_keys": 2, "diff": ()},
+    {"diff": "auto", "heavy_tails": ("a", "b"), "calendar": True, "lag": 3},
+]
 
 
 def settings(options: dict[str, object]) -> Config:

@@ -1,0 +1,67 @@
+"""What every transform is."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from streamae.transforms.history import History
+from streamae.transforms.inputs import Arrays, Inputs
+from streamae.types import Floats
+
+
+class Transform(ABC):
+    """One step from features to columns.
+
+    What it decides on a stream's first block is in the attributes that `decided` names, arrays all;
+    what it remembers of earlier records is in its `history`, that of the last block boundary and,
+    until `keep` or `drop`, what came since.
+    """
+
+    decided: ClassVar[tuple[str, ...]] = ()
+    history: History | None = None
+
+    @abstractmethod
+    def apply(self, inputs: Inputs) -> Floats:
+        """Return columns [m, ...] for the next records, and remember these."""
+
+    def keep(self) -> None:
+        """Begin a block: what is remembered now is the state from here on."""
+        if self.history is not None:
+            self.history.keep()
+
+    def drop(self) -> None:
+        """Go back to the last `keep`."""
+        if self.history is not None:
+            self.history.drop()
+
+    def state_dict(self) -> Arrays:
+        """Return what was decided and what is kept, as arrays."""
+        state = {name: getattr(self, name).copy() for name in self.decided}
+        return state if self.history is None else state | self.history.state_dict()
+
+    def load_state_dict(self, state: Arrays) -> None:
+        """Continue where `state_dict` was called; raise ValueError where it does not fit."""
+        for name in self.decided:
+            mine, array = getattr(self, name), state[name]
+            if (array.dtype, array.shape) != (mine.dtype, mine.shape):
+                raise ValueError(f"state {name!r} is {array.dtype}{list(array.shape)}")
+            setattr(self, name, array.copy())
+        self.refresh()
+        if self.history is not None:
+            self.history.load_state_dict(state)
+
+    def refresh(self) -> None:  # noqa: B027 - few have anything to derive.
+        """Derive what follows from what was decided."""
+
+
+class FeatureTransform(Transform):
+    """Its columns take the place of the features, [m, d]."""
+
+    @abstractmethod
+    def fit(self, inputs: Inputs) -> None:
+        """Decide what the configuration left open, from the features of the first block."""
+
+
+class ContextTransform(Transform):
+    """Its columns [m, n_columns] are context; it sees the features as they are judged."""
+
+    n_columns: int
