@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from streamae.autoencoders import MODELS
 from tests.daemon import Daemon
 from tests.streams import values
 
@@ -21,13 +22,13 @@ N_KILLS = 25
 OUTPUTS = ("alerts.jsonl", "scores.jsonl", "dead-letters.jsonl")
 
 
-def settings(source: Path) -> dict[str, Any]:
+def settings(source: Path, model: str) -> dict[str, Any]:
     """Small polls, commits and snapshots, so that a kill falls into each of them."""
     return {
         "name": "kill",
         "source": {"path": str(source), "max_poll_records": 100},
         "output": {"scores": "scores.jsonl"},
-        "detector": {"block_size": 64, "warmup_records": 256},
+        "detector": {"block_size": 64, "warmup_records": 256, "model": model},
         "alerting": {"budget": 0.01, "quiet_records": 20},
         "commit": {"interval": 0.02, "alert_interval": 0.005},
         "state": {"snapshot_interval": 0.05},
@@ -47,14 +48,20 @@ def result(directory: Path) -> dict[str, object]:
     }
 
 
-def check(directory: Path, n_kills: int, seed: int) -> int:
+def check(
+    directory: Path,
+    n_kills: int,
+    seed: int,
+    model: str = "denoising_sparse",
+    n_records: int = N_RECORDS,
+) -> int:
     """Compare a run with `n_kills` kills to an undisturbed one; return the kills under load."""
     source = directory / "in.jsonl"
-    source.write_bytes(b"\n".join(values(N_RECORDS, bad_share=0.01)) + b"\n")
-    undisturbed = Daemon(directory / "undisturbed", settings(source)).start()
+    source.write_bytes(b"\n".join(values(n_records, bad_share=0.01)) + b"\n")
+    undisturbed = Daemon(directory / "undisturbed", settings(source, model)).start()
     assert undisturbed.wait(300) == 0
     moments = random.Random(seed)  # noqa: S311 - a schedule, not a secret.
-    killed = Daemon(directory / "killed", settings(source))
+    killed = Daemon(directory / "killed", settings(source, model))
     under_load = 0
     for _ in range(n_kills):
         killed.start()
@@ -79,6 +86,12 @@ def check(directory: Path, n_kills: int, seed: int) -> int:
 @pytest.mark.timeout(1200)
 def test_kill_changes_nothing(tmp_path: Path) -> None:
     assert check(tmp_path, N_KILLS, seed=1) >= N_KILLS // 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_kill_changes_nothing_whatever_the_model(tmp_path: Path, model: str) -> None:
+    assert check(tmp_path, n_kills=4, seed=2, model=model, n_records=12_000) >= 2
 
 
 if __name__ == "__main__":
