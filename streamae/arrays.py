@@ -153,6 +153,23 @@ class Detector:
         inputs = self._inputs(np.asarray(x)[None], times, [key])
         return self._ready().explain(inputs)
 
+    def transform(
+        self, x: npt.ArrayLike, timestamps_ms: npt.ArrayLike | None = None, keys: Keys = None
+    ) -> Floats:
+        """Return the codes [n, h] of x[n, d]; raise ValueError before the first block is learnt."""
+        inputs = self._inputs(x, timestamps_ms, keys)
+        return self._ready().codes(inputs)
+
+    def reconstruct(
+        self, x: npt.ArrayLike, timestamps_ms: npt.ArrayLike | None = None, keys: Keys = None
+    ) -> Floats:
+        """Return what the codes of x[n, d] stand for, [n, d]: denoised, nothing missing.
+
+        The values are those of `judged_by`. Raise ValueError before the first block is learnt.
+        """
+        inputs = self._inputs(x, timestamps_ms, keys)
+        return self._ready().reconstruct(inputs)
+
     def threshold(self, budget: float) -> float:
         """Return the score whose p-value is `budget`; infinite until warm."""
         if not 0.0 < budget < 1.0:

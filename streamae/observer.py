@@ -206,13 +206,12 @@ class Observer:
 
     def _coded(self, pipeline: Pipeline, done: Processed) -> None:
         """Take note of the codes of the last records, some times a second."""
-        partition, online, scored = pipeline.partition, pipeline.online, done.last
-        if online is None or scored is None or not self.status.codes_due(partition):
+        partition, online = pipeline.partition, pipeline.online
+        if online is None or online.detector.n_blocks == 0 or done.last is None:
             return
-        codes = online.codes(scored)
-        if codes is not None:
-            flagged = scored.scores.p_value[scored.slots] <= pipeline.alpha
-            self.status.coded(partition, codes, flagged)
+        if self.status.codes_due(partition):
+            flagged = done.scores[-1] >= done.thresholds[-1]
+            self.status.coded(partition, online.detector.codes(done.last), flagged)
 
     def _alerted(self, partition: TopicPartition, done: Processed) -> None:
         self.status.alerted(done.alerts)

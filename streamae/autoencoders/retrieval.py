@@ -1,10 +1,18 @@
 """Finds the stored records whose codes are nearest to that of a record."""
 
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 
-from streamae.autoencoders.base import Autoencoder
 from streamae.types import Floats, Longs
+
+
+class Encoder(Protocol):
+    """A fitted autoencoder, or a detector with one inside."""
+
+    def transform(self, x: npt.ArrayLike, /) -> Floats:
+        """Return the codes [n, h] of x[n, d]."""
 
 
 class NearestCodes:
@@ -15,16 +23,16 @@ class NearestCodes:
     2011.
     """
 
-    def __init__(self, model: Autoencoder) -> None:
+    def __init__(self, model: Encoder) -> None:
         self._model = model
-        self._codes: Floats = np.empty((0, model.n_latents), np.float32)
+        self._codes: list[Floats] = []
 
     def __len__(self) -> int:
-        return len(self._codes)
+        return sum(map(len, self._codes))
 
     def add(self, x: npt.ArrayLike) -> None:
         """Store the codes of x[n, d]; a record's place is how many were stored before it."""
-        self._codes = np.concatenate([self._codes, self._model.transform(x)])
+        self._codes.append(self._model.transform(x))
 
     def nearest(self, x: npt.ArrayLike, k: int = 1) -> tuple[Longs, Floats]:
         """Return the places of the k nearest stored records, and their distances, [n, k] each.
@@ -34,7 +42,8 @@ class NearestCodes:
         """
         if not 1 <= k <= len(self):
             raise ValueError(f"k must lie between 1 and the {len(self)} stored records, not {k}")
-        codes, stored = self._model.transform(x).astype(np.float64), self._codes.astype(np.float64)
+        codes = self._model.transform(x).astype(np.float64)
+        stored = np.concatenate(self._codes).astype(np.float64)
         squares = (codes**2).sum(1)[:, None] - 2.0 * codes @ stored.T + (stored**2).sum(1)
         places = np.argsort(squares, axis=1, kind="stable")[:, :k]
         nearest = np.take_along_axis(squares, places, axis=1)

@@ -109,16 +109,28 @@ class BlockwiseDetector:
 
     def explain(self, inputs: Inputs) -> Explanation:
         """Explain one record as the next; raise ValueError before the first block is learnt."""
-        if self.detector.n_blocks == 0:
-            raise ValueError(
-                f"nothing to explain with before {len(self._block)} records are learnt"
-            )
         with _threads(self._threads):
-            judged = self.detector.explain(self._block.columns(inputs)[0])
+            judged = self.detector.explain(self._columns(inputs)[0])
         original = self._block.transforms.original
         return judged._replace(
             observed=original(judged.observed), expected=original(judged.expected)
         )
+
+    def codes(self, inputs: Inputs) -> Floats:
+        """Return the codes [n, h] of records, each as the next one; ValueError without a model."""
+        with _threads(self._threads):
+            return self.detector.codes(self._columns(inputs))
+
+    def reconstruct(self, inputs: Inputs) -> Floats:
+        """Return what the codes stand for, [n, d]; ValueError without a model."""
+        with _threads(self._threads):
+            recons = self.detector.reconstruct(self._columns(inputs))
+        return self._block.transforms.original(recons)
+
+    def _columns(self, inputs: Inputs) -> Floats:
+        if self.detector.n_blocks == 0:
+            raise ValueError(f"there is no model before {len(self._block)} records are learnt")
+        return self._block.columns(inputs)
 
     def state_dict(self) -> State:
         """Return the state at the last block boundary, and the records behind it."""

@@ -157,9 +157,14 @@ class Detector:
 
     @torch.inference_mode()
     def codes(self, x: Floats) -> Floats:
-        """Return the autoencoder's code [n, h] of the records x[n, d], as it is now."""
-        z = self._scaler.transform(x).nan_to_num_(0.0).to(self._device)
-        return np.array(self._autoencoder.encode(z).cpu().numpy())
+        """Return the autoencoder's code [n, h] of the records x[n, k], as it is now."""
+        return np.array(self._autoencoder.encode(self._standardised(x)).cpu().numpy())
+
+    @torch.inference_mode()
+    def reconstruct(self, x: Floats) -> Floats:
+        """Return the features [n, d] that the codes of x[n, k] stand for, in their own units."""
+        recons = self._autoencoder.recons(self._standardised(x))[:, self._features]
+        return self._scaler.inverse(recons.double().cpu().numpy())
 
     def threshold(self, alpha: float) -> float:
         """Return the score whose p-value is `alpha`; infinite until warm."""
@@ -169,17 +174,6 @@ class Detector:
     def explain(self, x: Floats) -> Explanation:
         """Return which features make the record x[k] anomalous, and what they should have been."""
         return explain(x, self._scaler, self._autoencoder, self._residual, self._features.start)
-
-    @torch.inference_mode()
-    def transform(self, evidence: Evidence) -> Floats:
-        """Return the codes [b, h] of the block that was scored by `evidence`."""
-        return np.array(self._autoencoder.encode(evidence.z).cpu().numpy())
-
-    @torch.inference_mode()
-    def reconstruct(self, evidence: Evidence) -> Floats:
-        """Return the features [b, d] that the codes stand for, in their own units."""
-        recons = self._autoencoder.recons(evidence.z)[:, self._features]
-        return self._scaler.inverse(recons.double().cpu().numpy())
 
     def state_dict(self) -> State:
         """Return everything learnt, as arrays of fixed names, shapes and types."""
@@ -234,7 +228,7 @@ class Detector:
     def _start(self, x: Floats) -> Evidence:
         """Learn scale and autoencoder from the first block x and weigh it by these."""
         self._scaler.fit(x)
-        z = self._scaler.transform(x).nan_to_num_(0.0).to(self._device)
+        z = self._standardised(x)
         self._autoencoder.start(z, self._generator("encoder"))
         self._learn_autoencoder(self._weigh(x, len(x)), torch.ones(len(x), device=self._device))
         return self._weigh(x, len(x))
@@ -245,6 +239,9 @@ class Detector:
         features = columns[columns >= self._features.start] - self._features.start
         self._residual.forget(features)
         self._histograms.forget(features)
+
+    def _standardised(self, x: Floats) -> Tensor:
+        return self._scaler.transform(x).nan_to_num_(0.0).to(self._device)
 
     def _learn_autoencoder(self, evidence: Evidence, weights: Tensor) -> None:
         corruption = self._generator("corruption")

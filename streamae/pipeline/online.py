@@ -132,17 +132,15 @@ class OnlineDetector:
         flagged = scored.scores.p_value <= alpha
         return [self._supervision.close_block(rows, flagged, take=take)]
 
-    def codes(self, scored: Scored) -> Floats | None:
-        """Return the codes [m, h] of the new records; None where there is no model yet."""
-        evidence = scored.scores.evidence
-        return None if evidence is None else self.detector.transform(evidence)[scored.slots]
+    def codes(self, slots: slice) -> Floats | None:
+        """Return the codes [m, h] of records of the block; None where there is no model yet."""
+        return self.detector.codes(self.block.x)[slots] if self.detector.n_blocks else None
 
-    def reconstructions(self, scored: Scored) -> Floats | None:
-        """Return the new records [m, d] as their codes have them; None without a model."""
-        evidence = scored.scores.evidence
-        if evidence is None:
+    def reconstructions(self, slots: slice) -> Floats | None:
+        """Return records [m, d] of the block as their codes have them; None without a model."""
+        if self.detector.n_blocks == 0:
             return None
-        return self.block.transforms.original(self.detector.reconstruct(evidence)[scored.slots])
+        return self.block.transforms.original(self.detector.reconstruct(self.block.x)[slots])
 
     def state_dict(self) -> Arrays:
         """Return the state at the last block boundary."""

@@ -51,8 +51,8 @@ def _scores(
         _significant(score).tolist(),
         _significant(p_value).tolist(),
         (p_value <= alpha).tolist(),
-        _each(_codes(config, online, scored), len(score)),
-        _each(_reconstructions(config, online, scored), len(score)),
+        _each(_codes(config, online, scored.slots), len(score)),
+        _each(_reconstructions(config, online, scored.slots), len(score)),
         map(scored.head, range(scored.slots.start, scored.slots.stop)),
         strict=True,
     )
@@ -85,7 +85,7 @@ def _score_block(
 ) -> Output:
     """Return the message of a full block; its time is that of the block's last record."""
     score, p_value = scored.scores.score, scored.scores.p_value
-    scored = scored._replace(slots=slice(0, len(score)))
+    whole = slice(0, len(score))
     message = ScoreBlock(
         topic=online.partition.topic,
         partition=online.partition.partition,
@@ -94,8 +94,8 @@ def _score_block(
         scores=_significant(score).tolist(),
         p_values=_significant(p_value).tolist(),
         anomalies=np.flatnonzero(p_value <= alpha).tolist(),
-        codes=_codes(config, online, scored),
-        reconstructions=_reconstructions(config, online, scored),
+        codes=_codes(config, online, whole),
+        reconstructions=_reconstructions(config, online, whole),
     )
     if scored.labels is not None:
         probability = scored.probability
@@ -108,22 +108,22 @@ def _score_block(
 
 
 def _codes(
-    config: OutputConfig, online: OnlineDetector, scored: Scored
+    config: OutputConfig, online: OnlineDetector, slots: slice
 ) -> list[list[float]] | UnsetType | None:
-    """Return the codes of the new records; None where there is no model yet."""
+    """Return the codes of the records in `slots`; None where there is no model yet."""
     if "codes" not in config.emit:
         return UNSET
-    codes = online.codes(scored)
+    codes = online.codes(slots)
     return None if codes is None else _significant(codes).tolist()
 
 
 def _reconstructions(
-    config: OutputConfig, online: OnlineDetector, scored: Scored
+    config: OutputConfig, online: OnlineDetector, slots: slice
 ) -> list[dict[str, float]] | UnsetType | None:
-    """Return the reconstructions of the new records by feature; None without a model."""
+    """Return the reconstructions of the records in `slots` by feature; None without a model."""
     if "reconstruction" not in config.emit:
         return UNSET
-    recons = online.reconstructions(scored)
+    recons = online.reconstructions(slots)
     if recons is None:
         return None
     names = online.block.transforms.names

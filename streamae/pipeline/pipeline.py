@@ -198,7 +198,7 @@ class Pipeline:
         """Score the rows with the model of the last block; learn when they complete a block."""
         with self._stage("score"):
             scored = online.score(rows)
-        done.last = scored
+        done.last = online.block.x[scored.slots].copy()
         alpha = self.alpha
         threshold = online.detector.threshold(alpha) if alpha else math.nan
         new = scored.scores.score[scored.slots]

@@ -10,7 +10,6 @@ from streamae.budget import Ledger
 from streamae.detector import Learned
 from streamae.pipeline.labels import Labelled
 from streamae.pipeline.limits import RejectCounts
-from streamae.pipeline.online import Scored
 from streamae.records import Alert, Recovered, Suppression
 from streamae.types import Floats, Longs, Output
 
@@ -24,8 +23,8 @@ class Processed:
     learned: list[Learned] = field(default_factory=list)
     labelled: list[Labelled] = field(default_factory=list)
     """One for each of `learned` where there is a labels log."""
-    last: Scored | None = None
-    """The last of the pieces at the block boundaries that the batch was cut into."""
+    last: Floats | None = None
+    """What the detector sees of the last piece's records, [m, d]."""
     scores: list[Floats] = field(default_factory=list)
     """Scores of the batch's valid records, one piece per block."""
     thresholds: list[float] = field(default_factory=list)
