@@ -52,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    # Nothing is open yet, and importing torch takes seconds.
+    for each in _SIGNALS:
+        signal.signal(each, lambda *_: sys.exit(0))
     config = _load(arguments)
     from streamae import app, log
     from streamae.progress import progress_bar

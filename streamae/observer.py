@@ -46,6 +46,17 @@ class Observer:
         with self._watchdog.guard(stage), self.metrics.stage(stage):
             yield
 
+    @contextmanager
+    def stage(self, stage: Stage) -> Iterator[None]:
+        """Time a part of the work on a batch; its end is a sign of life.
+
+        A poll is many blocks, and of thousands of features each takes seconds.
+        """
+        with self.metrics.stage(stage):
+            yield
+        self._watchdog.progress()
+        self._turned()
+
     def polled(self, poll: Poll, seconds: float) -> None:
         """Take note of a poll; records that wait while none arrive are no progress."""
         self.metrics.polled(seconds, poll.lag)

@@ -171,7 +171,7 @@ class Worker:
         return restoring if lanes else ["no partition assigned"]
 
     def _restore(self, partition: TopicPartition) -> Lane:
-        stage = self._observer.metrics.stage
+        stage = self._observer.stage
         committed = self._sink.committed(partition)
         if committed is None or committed.snapshot is None:
             begin = None if committed is None else committed.offset

@@ -21,7 +21,8 @@ def alert(offset: int, feature: str = "pressure", **changes: Any) -> Alert:
         "episode_id": f"id-{offset}",
         "attribution": [
             Attribution(feature, 80.0, 45.2, 6.3, 0.61),
-            Attribution("flow", 4e-5, 0, 0.2, 0.003),
+            Attribution("flow", 4e-5, 0, 0.2, 0.031),
+            Attribution("level", 1.0, 2.0, 0.2, 0.03),
         ],
         "missing": ["valve"],
         "counterfactual": Counterfactual([feature], 8.02),

@@ -201,6 +201,19 @@ time.sleep(30)
         assert process.wait(20) == 128 + signum
 
 
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_the_start_is_a_stop(tmp_path: Path, signum: signal.Signals) -> None:
+    fifo = tmp_path / "config.yaml"
+    os.mkfifo(fifo)
+    command = [sys.executable, "-m", "streamae", "run", "-c", str(fifo)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        with fifo.open("w"):  # Opens when the daemon does, which then waits for a first byte.
+            process.send_signal(signum)
+            assert process.wait(20) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
 def test_what_ends_a_run_is_a_log_line_like_the_others(tmp_path: Path) -> None:
     done = python(
         "-m",

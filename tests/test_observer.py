@@ -2,6 +2,9 @@
 
 import json
 import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 import pytest
@@ -9,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from streamae.decode import Reason
 from streamae.local import MemoryLog, MemorySink, MemorySource
-from streamae.metrics import Metrics, Status
+from streamae.metrics import Metrics, Stage, Status
 from streamae.observer import Observer
 from streamae.types import Commit, Output
 from streamae.watchdog import Watchdog
@@ -85,6 +88,32 @@ def test_rejects_are_said_at_the_first_and_at_every_power_of_ten(
     assert [total >= 100 for total in totals["invalid_json"]] == [False, True]
     assert said[0] | {"offset": 1, "message": "'a' holds text"} == said[0]
     assert len(said) == 4
+
+
+class Slow(Metrics):
+    """Takes 40 seconds for a block and notes what the watchdog thinks of it."""
+
+    def __init__(self) -> None:
+        super().__init__(CollectorRegistry())
+        self.now = 0.0
+        self.watchdog = Watchdog(60, lambda: self.now)
+        self.thoughts: list[str | None] = []
+
+    @contextmanager
+    def stage(self, stage: Stage) -> Iterator[None]:
+        yield
+        if stage == "train":
+            self.now += 40
+            self.thoughts.append(self.watchdog.hang())
+
+
+def test_a_poll_of_many_slow_blocks_is_no_hang() -> None:
+    slow, turns = Slow(), Counter[str]()
+    observer = Observer(slow, Status(slow), slow.watchdog, lambda: 0.0, lambda: turns.update("t"))
+    source = MemorySource({PARTITION: MemoryLog(values(N))}, 500)
+    Worker(config(), source, MemorySink(), observer, lambda: 0.0).run(threading.Event())
+    assert slow.thoughts == [None] * (N // 64)
+    assert turns["t"] > len(slow.thoughts)
 
 
 def test_the_features_are_said_once_and_shortened(caplog: pytest.LogCaptureFixture) -> None:
