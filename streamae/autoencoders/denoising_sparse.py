@@ -12,6 +12,13 @@ from streamae.config import DetectorConfig
 from streamae.numerics.corruption import corrupt
 from streamae.numerics.optimizer import Adam
 
+N_GROUPS = 8
+"""A lesson then solves for an eighth of the latents, at a fiftieth of the cost of all."""
+
+SPACING = 4
+"""Once its sums are filled it learns one record in four of a block: neighbours teach much the same,
+and a block that is learnt takes little longer than one that is not."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
@@ -34,7 +41,8 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
 
         G <- G + a (F' w F / n - G),   Q <- Q + a (F' w X / n - Q),   decoder = (G + ridge I)^-1 Q
 
-    The leading block of the same factorisation gives the best linear denoiser, for `comparison`.
+    Once the sums are filled, fewer records are learnt, and a group of the decoder's rows is solved
+    for at a time. The leading blocks of G and Q give the best linear denoiser, for `comparison`.
     """
 
     learnt = (*OnlineAutoencoder.learnt, "network", "adam", "gram", "cross", "linear_decoder")
@@ -64,6 +72,10 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
         self, z: Tensor, weights: Tensor, missing: Tensor | None, generator: torch.Generator
     ) -> None:
         h, network = self._hyperparameters, self.network
+        if self.filled and len(z) >= SPACING:
+            rows = slice(self.adam.n_steps % SPACING, None, SPACING)
+            z, weights = z[rows], weights[rows]
+            missing = None if missing is None else missing[rows]
         clean = clip(z)
         corrupted = corrupt(clean, h.corruption_noise, h.corruption_masking, generator)
         inputs = torch.nn.functional.pad(corrupted, (1, 0), value=1.0)
@@ -81,7 +93,11 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
         self.activity.update(network.active(latents), rate)
         error = loss.squared_error(residual, weights, missing)
         self._descend(inputs, latents, error.gradient)
-        self._solve(features, clean, weights, rate)
+        self._accumulate(features, clean, weights, rate)
+        if self.filled:
+            self._relax()
+        else:
+            self._solve()
         self.count = self._counted(len(z))
 
     def _descend(self, inputs: Tensor, latents: Tensor, gradient: Tensor) -> None:
@@ -96,20 +112,41 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
         gradient = network.encoder_gradient(inputs, latents, gradient)
         network.encoder = self.adam.step(network.encoder, gradient)
 
-    def _solve(self, features: Tensor, clean: Tensor, weights: Tensor, rate: float) -> None:
-        """Update the sums with the block and solve for both decoders."""
-        n = len(features)
+    def _accumulate(self, features: Tensor, clean: Tensor, weights: Tensor, rate: float) -> None:
+        """Update the sums with a block."""
         weighted = features.mul(weights[:, None]).T
-        self.cross.addmm_(weighted, clean, beta=1.0 - rate, alpha=rate / n)
-        # Cholesky reads the lower triangle alone, so the corner above it is not kept.
+        share = rate / len(features)
+        self.gram.addmm_(weighted, features, beta=1.0 - rate, alpha=share)
+        self.cross.addmm_(weighted, clean, beta=1.0 - rate, alpha=share)
+
+    def _solve(self) -> None:
+        """Solve for both decoders."""
+        self.network.decoder = self._ridge_regression(self.gram, self.cross)
+        self._solve_linear()
+
+    def _relax(self) -> None:
+        """Solve for the rows of one group of the decoder, the others held; groups take turns.
+
+        The linear path is a group, the latents are divided among the others. This is block
+        Gauss-Seidel: it converges for any positive definite matrix, and between two turns of a
+        group the sums hardly move.
+        """
+        k, n_rows = len(self.linear_decoder), len(self.gram)
+        size = -(-(n_rows - k) // N_GROUPS)
+        turn = self.adam.n_steps % (1 + N_GROUPS)
+        rows = slice(k + (turn - 1) * size, k + turn * size) if turn else slice(k)
+        decoder, own = self.network.decoder, self.gram[rows, rows]
+        held = torch.mm(self.gram[rows], decoder) - torch.mm(own, decoder[rows])
+        decoder[rows] = self._ridge_regression(own, self.cross[rows] - held)
+        if turn == 0:
+            self._solve_linear()
+
+    def _solve_linear(self) -> None:
         k = len(self.linear_decoder)
-        for rows in (slice(0, k), slice(k, None)):
-            self.gram[rows, : rows.stop].addmm_(
-                weighted[rows], features[:, : rows.stop], beta=1.0 - rate, alpha=rate / n
-            )
-        ridged, cross = self.gram.double(), self.cross.double()
+        self.linear_decoder = self._ridge_regression(self.gram[:k, :k], self.cross[:k])
+
+    def _ridge_regression(self, gram: Tensor, cross: Tensor) -> Tensor:
+        ridged = gram.double()
         ridged.diagonal().add_(self._ridge)
         cholesky = torch.linalg.cholesky(ridged)
-        self.network.decoder = torch.cholesky_solve(cross, cholesky).float().contiguous()
-        linear = torch.cholesky_solve(cross[:k], cholesky[:k, :k])
-        self.linear_decoder = linear.float().contiguous()
+        return torch.cholesky_solve(cross.double(), cholesky).float().contiguous()

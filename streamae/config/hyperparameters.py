@@ -18,7 +18,7 @@ class Quality(NamedTuple):
     autoencoder_interval: int
 
 
-QUALITIES = {"fast": Quality(64, 8), "default": Quality(128, 4), "high": Quality(256, 1)}
+QUALITIES = {"fast": Quality(128, 8), "default": Quality(256, 4), "high": Quality(512, 1)}
 
 
 class DetectorConfig(Section, frozen=True):

@@ -33,7 +33,7 @@ STEPPED: Mapping[str, Any] = {"n_latents": 64, "learning_rate": 0.01, "weight_de
 MODELS: Mapping[ModelName, Model] = {
     "denoising_sparse": Model(
         {
-            "n_latents": 128,
+            "n_latents": 256,
             "activation": "relu",
             "learning_rate": 0.003,
             "l1_weight": 0.0,

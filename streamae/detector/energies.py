@@ -27,10 +27,8 @@ def combined(
     the share k = `independence` of the features that it is an average over.
     """
     vote = math.exp(-nats / NATS_PER_VOTE)
-    votes = np.array([vote, vote * independence, 1.0])
-    energies = np.stack([linear, marginal, residual])
-    summed: Doubles = (votes[:, None] * energies).sum(0)
-    return summed * (2.0 / float(votes.sum()))
+    total = vote + vote * independence + 1.0
+    return (vote * linear + vote * independence * marginal + residual) * (2.0 / total)
 
 
 def student_t(energy: Doubles) -> Doubles:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from streamae.autoencoders import loss
-from streamae.autoencoders.denoising_sparse import DenoisingSparseAutoencoder
+from streamae.autoencoders.denoising_sparse import N_GROUPS, SPACING, DenoisingSparseAutoencoder
 from streamae.config import DetectorConfig
 from streamae.numerics.seeds import generator
 
@@ -48,6 +48,55 @@ def test_decoder_is_the_ridge_regression_on_the_code() -> None:
     torch.testing.assert_close(model.decoder, expected, rtol=1e-2, atol=1e-3)
     linear = torch.linalg.solve(gram[:5, :5], (weighted @ z.double())[:5]).float()
     torch.testing.assert_close(part.linear_decoder, linear, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("n_latents", [1, 16, 40])
+def test_filled_sums_are_solved_group_by_group_to_the_same_decoder(n_latents: int) -> None:
+    config = DetectorConfig(n_latents=n_latents, ridge=0.1, autoencoder_memory=4096)
+    part, z = autoencoder(config, circle(4096)), circle(4096)
+    learn(part, z)
+    assert part.filled
+    solved = part.network.decoder.clone()
+    part.network.decoder.zero_()
+    part.linear_decoder.zero_()
+    for turn in range(200 * (1 + N_GROUPS)):
+        part.adam.n_steps = turn
+        part._relax()
+    torch.testing.assert_close(part.network.decoder, solved, rtol=1e-2, atol=2e-3)
+    linear = torch.linalg.solve(part.gram[:5, :5] + 0.1 * torch.eye(5), part.cross[:5])
+    torch.testing.assert_close(part.linear_decoder, linear, rtol=1e-3, atol=1e-4)
+
+
+def test_filled_it_learns_from_a_quarter_of_the_rows_in_turn() -> None:
+    config = DetectorConfig(n_latents=16, autoencoder_memory=4096)
+    part = autoencoder(config, circle(4096))
+    learn(part, circle(4096))
+    for turn in range(SPACING):
+        z = torch.zeros(N, 4)
+        z[part.adam.n_steps % SPACING :: SPACING] = 1.0
+        before = part.cross.clone()
+        part.learn(z, torch.ones(N), None, generator(0, "t/0", turn, "corruption"))
+        ones = (part.cross[0] - (1 - N / SPACING / 4096) * before[0]) * 4096 * SPACING / N
+        torch.testing.assert_close(ones, torch.ones(4), rtol=0.05, atol=0.05)
+
+
+def test_no_group_raises_the_ridge_loss() -> None:
+    config = DetectorConfig(n_latents=16, autoencoder_memory=4096)
+    part = autoencoder(config, circle(4096))
+    learn(part, circle(4096))
+    learn(part, 0.5 * circle(N, seed=1))
+
+    def loss_of(decoder: Tensor) -> float:
+        d, gram, cross = decoder.double(), part.gram.double(), part.cross.double()
+        return float(0.5 * (d * (gram @ d + config.ridge * d)).sum() - (d * cross).sum())
+
+    losses = []
+    for turn in range(3 * (1 + N_GROUPS)):
+        losses.append(loss_of(part.network.decoder))
+        part.adam.n_steps = turn
+        part._relax()
+    assert (np.diff(losses) < 1e-6).all()
+    assert losses[-1] < losses[0]
 
 
 def torch_adam(part: DenoisingSparseAutoencoder, encoder: torch.nn.Parameter) -> torch.optim.Adam:
@@ -119,10 +168,11 @@ def test_kl_moves_the_mean_activation_to_its_target(weight: float, moves: bool) 
 
 @pytest.mark.parametrize("weight", [0.0, 30.0])
 def test_l1_thins_the_code(weight: float) -> None:
-    part = autoencoder(
-        DetectorConfig(n_latents=32, l1_weight=weight, learning_rate=0.02), circle(N)
+    config = DetectorConfig(
+        n_latents=32, l1_weight=weight, learning_rate=0.02, autoencoder_memory=4096
     )
-    learn(part, circle(100 * N))
+    part = autoencoder(config, circle(N))
+    learn(part, circle(400 * N))
     assert (part.activity.active_share < 0.1) == (weight > 0)
     assert (part.activity.n_dead_latents > 0) == (weight > 0)
 

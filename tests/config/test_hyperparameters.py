@@ -13,13 +13,13 @@ def effort(**keys: Any) -> tuple[int, int]:
 
 
 def test_quality_sets_units_and_interval() -> None:
-    assert [effort(quality=quality) for quality in ("fast", "high")] == [(64, 8), (256, 1)]
+    assert [effort(quality=quality) for quality in ("fast", "high")] == [(128, 8), (512, 1)]
 
 
 def test_what_is_set_beside_quality_counts() -> None:
-    assert effort() == (128, 4)
+    assert effort() == (256, 4)
     assert effort(quality="high", n_latents=32) == (32, 1)
-    assert effort(autoencoder_interval=1) == (128, 1)
+    assert effort(autoencoder_interval=1) == (256, 1)
     assert effort(quality="high", model="k_sparse") == (64, 1)
 
 
