@@ -135,7 +135,7 @@ def test_a_state_of_another_form_changes_nothing() -> None:
     before = detector.state_dict()
     other = Detector(DetectorConfig(device="cpu"), 9, "topic/0").state_dict()
     with pytest.raises(
-        ValueError, match=r"autoencoder\.adam\.first.*\[10, 128\], not float32\[9, 128\]"
+        ValueError, match=r"autoencoder\.adam\.first.*\[10, 256\], not float32\[9, 256\]"
     ):
         detector.load_state_dict(other)
     after = detector.state_dict()
