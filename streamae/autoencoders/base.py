@@ -172,13 +172,16 @@ class Autoencoder(ABC):
         for start in range(0, n, batch_size):
             yield order[start : start + batch_size]
 
-    def _descend(self, cost: Tensor, *prefixes: str) -> None:
-        """Take one step down the gradient of `cost` with the parameters whose names begin so."""
+    def _descend(self, cost: Tensor, *prefixes: str, share: float = 1.0) -> None:
+        """Take one step down the gradient of `cost` with the parameters whose names begin so.
+
+        `share` is that of the learning rate.
+        """
         names = [name for name in self._parameters if name.startswith(prefixes or "")]
         gradients = torch.autograd.grad(cost, [self._parameters[name] for name in names])
         with torch.no_grad():
             for name, gradient in zip(names, gradients, strict=True):
-                stepped = self._adams[name].step(self._parameters[name], gradient)
+                stepped = self._adams[name].step(self._parameters[name], gradient, share)
                 self._parameters[name] = stepped.requires_grad_()
         self._n_batches += 1
 

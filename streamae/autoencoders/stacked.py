@@ -1,5 +1,6 @@
 """Denoising autoencoders on top of each other, and a softmax layer on top of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,7 +13,10 @@ from streamae.autoencoders.base import Autoencoder, linear
 from streamae.autoencoders.batch import Batch, as_records, squared_error, to_array
 from streamae.autoencoders.shallow import ACTIVATIONS
 from streamae.numerics.corruption import corrupt
+from streamae.numerics.optimizer import one_cycle
 from streamae.types import Floats, Longs
+
+Augment = Callable[[Floats, np.random.Generator], Floats]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -25,8 +29,8 @@ class StackedDenoisingAutoencoder(Autoencoder):
 
     No gradient passes from one layer's cost to the layer below. `fit` trains the layers one after
     the other, `partial_fit` all of them by a step each; `fine_tune` then descends the cross-entropy
-    of softmax(codes_L W + b) through all layers. Vincent, Larochelle, Lajoie, Bengio and Manzagol,
-    Stacked denoising autoencoders, 2010.
+    of softmax(codes_L W + b) through all layers, with the inputs of each layer corrupted as before.
+    Vincent, Larochelle, Lajoie, Bengio and Manzagol, Stacked denoising autoencoders, 2010.
     """
 
     n_latents: int = 200
@@ -34,8 +38,13 @@ class StackedDenoisingAutoencoder(Autoencoder):
     activation: str = "tanh"
     """Of every layer; masking writes 0, the middle of a tanh code but an end of a sigmoid one."""
     corruption: tuple[float, ...] = (0.1, 0.2, 0.3)
-    """Share of the values set to 0 in each layer; their number is that of the layers."""
+    """Share of the values set to 0 in each layer; their number is that of the layers. While fine
+    tuning the others are scaled up: dropout (Srivastava, Hinton, Krizhevsky, Sutskever and
+    Salakhutdinov, Dropout: a simple way to prevent neural networks from overfitting, 2014)."""
     n_classes: int = 10
+    label_smoothing: float = 0.1
+    """Share of a label that is spread over all classes while fine tuning (Szegedy, Vanhoucke,
+    Ioffe, Shlens and Wojna, Rethinking the Inception architecture, 2016)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,8 +52,8 @@ class StackedDenoisingAutoencoder(Autoencoder):
             raise ValueError(
                 f"no activation {self.activation!r}; there are {', '.join(ACTIVATIONS)}"
             )
-        if not self.corruption:
-            raise ValueError("corruption has a share for each layer, and there must be one")
+        if not self.corruption or not all(0.0 <= share < 1.0 for share in self.corruption):
+            raise ValueError("corruption is a share, from 0 to below 1, for each of the layers")
 
     def fit(self, x: npt.ArrayLike, n_epochs: int = 10, batch_size: int = 256) -> Self:
         """Pass n_epochs times over x[n, d] for the first layer, then for the next, and so on."""
@@ -58,21 +67,37 @@ class StackedDenoisingAutoencoder(Autoencoder):
         return self
 
     def fine_tune(
-        self, x: npt.ArrayLike, y: npt.ArrayLike, n_epochs: int = 10, batch_size: int = 256
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        n_epochs: int = 10,
+        batch_size: int = 256,
+        augment: Augment | None = None,
     ) -> Self:
-        """Learn the classes y[n], from 0 to n_classes - 1, of x[n, d]; the decoders stay behind."""
+        """Learn the classes y[n], from 0 to n_classes - 1, of x[n, d]; the decoders stay behind.
+
+        A call is one cycle of the learning rate (see `one_cycle`). `augment` returns variations of
+        a mini-batch [b, d] that have the same classes, such as shifted images, and draws from the
+        generator it is given: the network never sees the same batch twice (Simard, Steinkraus and
+        Platt, Best practices for convolutional neural networks, 2003).
+        """
         records, labels = as_records(x), np.asarray(y, dtype=np.int64)
         if labels.shape != records.shape[:1]:
             raise ValueError(f"{list(labels.shape)} classes for {len(records)} records")
         if not ((labels >= 0) & (labels < self.n_classes)).all():
             raise ValueError(f"a class is not in 0 to {self.n_classes - 1}")
         self._first(records)
+        # Moments of the gradients of another cost say nothing about these.
+        _, fresh = self._fresh(self._n_features, self._generator("parameters", 0))
+        self._adams |= {name: adam for name, adam in fresh.items() if name.startswith("up.")}
+        n_steps, step = n_epochs * -(-len(records) // batch_size), 0
         for _ in range(n_epochs):
             for rows in self._shuffled(len(records), batch_size):
-                logits = self._linear("up.head", self.encode(self._batch(records[rows]).x))
-                target = torch.tensor(labels[rows], device=self._device)
-                cost = torch.nn.functional.cross_entropy(logits, target)
-                self._descend(cost + self._decay("up."), "up.")
+                batch = records[rows]
+                if augment is not None:
+                    batch = augment(batch, np.random.default_rng([self.seed, self._n_batches]))
+                self._learn_classes(self._batch(batch), labels[rows], one_cycle(step / n_steps))
+                step += 1
         return self
 
     @torch.no_grad()
@@ -116,6 +141,18 @@ class StackedDenoisingAutoencoder(Autoencoder):
         """Take one gradient step on every layer, from the lowest to the topmost."""
         for layer in range(len(self.corruption)):
             self._learn_layer(layer, batch, generator)
+
+    def _learn_classes(self, batch: Batch, labels: Longs, share: float) -> None:
+        generator = self._generator("batch", self._n_batches)
+        codes = batch.x
+        for layer, masked in enumerate(self.corruption):
+            codes = self._up(layer, corrupt(codes, 0.0, masked, generator) / (1.0 - masked))
+        cost = torch.nn.functional.cross_entropy(
+            self._linear("up.head", codes),
+            torch.tensor(labels, device=self._device),
+            label_smoothing=self.label_smoothing,
+        )
+        self._descend(cost + self._decay("up."), "up.", share=share)
 
     def _learn_layer(self, layer: int, batch: Batch, generator: torch.Generator) -> None:
         cost = self._layer_loss(layer, batch, generator)

@@ -12,8 +12,10 @@ def corrupt(z: Tensor, noise: float, masking: float, generator: torch.Generator)
     Every value gets noise of standard deviation `noise`; then a share `masking` of them becomes 0,
     which is also what a missing value looks like to the autoencoder.
     """
-    gaussian = torch.randn(z.shape, generator=generator).to(z.device)
-    corrupted = torch.add(z, gaussian, alpha=noise)
+    corrupted = z.clone()
+    if noise > 0:
+        gaussian = torch.randn(z.shape, generator=generator).to(z.device)
+        corrupted.add_(gaussian, alpha=noise)
     if masking > 0:
         # m places drawn with replacement from N leave one out with (1 - 1/N)^m, about exp(-m / N).
         n_draws = round(-math.log1p(-masking) * z.numel())

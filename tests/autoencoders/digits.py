@@ -28,12 +28,23 @@ def small() -> Digits:
 
 def mnist(n: int | None = None) -> Digits | None:
     """Return the first n training images of 28 x 28 pixels and 10,000 for testing, if there."""
+    pixels = mnist_pixels(n)
+    if pixels is None:
+        return None
+    x, x_test = standardised(pixels.x, pixels.x_test)
+    return Digits(x, pixels.y, x_test, pixels.y_test)
+
+
+def mnist_pixels(n: int | None = None) -> Digits | None:
+    """Return the same with the background 0 and the root mean square of the training pixels 1."""
     shelf = shelf_with_data()
     if shelf is None or not (shelf / "mnist_digits.npz").exists():
         return None
     with np.load(shelf / "mnist_digits.npz") as file:
-        x, x_test = standardised(file["X_train"][:n], file["X_test"])
-        return Digits(x, file["y_train"][:n].astype(np.int64), x_test, file["y_test"])
+        x, x_test = (file[name].astype(np.float32) for name in ("X_train", "X_test"))
+        scale = np.sqrt(np.square(x).mean(dtype=np.float64)).astype(np.float32)
+        y = file["y_train"][:n].astype(np.int64)
+        return Digits(x[:n] / scale, y, x_test / scale, file["y_test"])
 
 
 def standardised(x: np.ndarray, x_test: np.ndarray) -> tuple[Floats, Floats]:
