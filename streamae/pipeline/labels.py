@@ -20,7 +20,8 @@ A label finds its record among the last `memory` records and as many last flagge
 are what people look into. A label of a record that is in neither is late, counted and dropped.
 Labels whose record is not there yet wait, at most `memory` of them; others stay in their log.
 
-The head is a logistic regression on the autoencoder's code of the labelled records. These are kept,
+The head is a logistic regression on the autoencoder's code of the labelled records and on their
+score, which tells what the code does not hold: how far it is from the record. Records are kept,
 the last `examples` of each kind, and not their codes: the encoder goes on learning, and the
 head is fitted to the code as it is now.
 """
@@ -44,6 +45,9 @@ MIN_EXAMPLES = 10
 
 REFIT_BLOCKS = 16
 """Blocks between two fits without new labels, to follow the encoder, which moves slowly."""
+
+SCORE_SCALE = 30.0
+"""Large beside latents, which are of order 1: the score is believed from the first labels on."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _decoder = msgspec.json.Decoder(Label)
@@ -88,11 +92,14 @@ class Supervision:
         self.offset = 0
         """In the labels log, behind the last label taken."""
 
-    def predict(self, x: Floats) -> Doubles | None:
-        """Return P(anomaly) of the records x[n, d]; None until there are enough labels."""
+    def predict(self, x: Floats, score: Floats) -> Doubles | None:
+        """Return P(anomaly) of records x[n, d] with score[n]; None until there are enough labels.
+
+        NaN is no score.
+        """
         if self._head.weights is None:
             return None
-        return self._head.probability(self._detector.codes(x))
+        return self._head.probability(self._inputs(x, score))
 
     def close_block(self, rows: Rows, flagged: Bools, *, take: bool) -> Labelled:
         """Learn at the boundary behind the block `rows`; without `take` no new labels are taken."""
@@ -201,7 +208,13 @@ class Supervision:
     def _fit(self) -> None:
         n_anomalous = int(self._anomalous.sum())
         if min(n_anomalous, len(self._anomalous) - n_anomalous) >= MIN_EXAMPLES:
-            self._head.fit(self._detector.codes(self._examples.x), self._anomalous)
+            inputs = self._inputs(self._examples.x, self._examples.score)
+            self._head.fit(inputs, self._anomalous)
+
+    def _inputs(self, x: Floats, score: Floats | Doubles) -> Floats:
+        """Return what the head reads: codes and the logarithm of the score, [n, h + 1]."""
+        rarity = SCORE_SCALE * np.log1p(np.maximum(np.nan_to_num(score), 0.0))
+        return np.column_stack([self._detector.codes(x), rarity.astype(np.float32)])
 
     def _judge(self, done: Labelled) -> None:
         """Compare the labels with what the head said before it knew them."""

@@ -106,7 +106,7 @@ class OnlineDetector:
         scores = self.detector.score(self.block.x, self.block.n)
         if self._supervision is None:
             return Scored(rows, slots, scores, self.n_learnt)
-        probability = self._supervision.predict(self.block.x)
+        probability = self._supervision.predict(self.block.x, scores.score)
         return Scored(rows, slots, scores, self.n_learnt, probability, self._supervision.offset)
 
     def learn(self, scores: Scores) -> Learned:
@@ -127,6 +127,7 @@ class OnlineDetector:
             self.offsets,
             block.timestamps_ms,
             np.fromiter(map(recent.key_digest, block.keys), np.int64, len(block)),
+            scored.scores.score.astype(np.float64),
             np.full(len(block), np.nan) if probability is None else probability,
         )
         flagged = scored.scores.p_value <= alpha

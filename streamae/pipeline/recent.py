@@ -33,6 +33,8 @@ class Rows(NamedTuple):
     timestamps_ms: Longs
     keys: Longs
     """`key_digest` of each record key."""
+    score: Doubles
+    """The anomaly score; NaN in the first block."""
     probability: Doubles
     """What the head gave the record before its label was known; NaN where there was no head."""
 
@@ -41,7 +43,7 @@ class Rows(NamedTuple):
         """Return n rows that are no records."""
         nothing = np.full(n, -1, np.int64)
         x, unknown = np.zeros((n, d), np.float32), np.full(n, np.nan)
-        return cls(x, nothing, nothing.copy(), nothing.copy(), unknown)
+        return cls(x, nothing, nothing.copy(), nothing.copy(), unknown, unknown.copy())
 
     def at(self, rows: Any) -> "Rows":
         """Return the rows that a mask, a slice or indexes select."""

@@ -4,6 +4,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from streamae.detector import LogisticHead
+from streamae.detector.head import RIDGE
 
 RNG = np.random.default_rng(0)
 CODES = RNG.normal(size=(300, 5)).astype(np.float32)
@@ -18,7 +19,7 @@ def fitted(codes: np.ndarray = CODES, anomalous: np.ndarray = ANOMALOUS) -> Logi
 
 def test_solution_is_that_of_scikit_learn() -> None:
     """Its balanced classes have the same weights, and its C is the inverse of the ridge."""
-    known = LogisticRegression(C=1.0, class_weight="balanced", tol=1e-10, max_iter=1000)
+    known = LogisticRegression(C=1.0 / RIDGE, class_weight="balanced", tol=1e-10, max_iter=1000)
     expected = known.fit(CODES.astype(np.float64), ANOMALOUS).predict_proba(CODES)[:, 1]
     np.testing.assert_allclose(fitted().probability(CODES), expected, atol=1e-5)
 

@@ -8,7 +8,7 @@ def rows(first: int, n: int) -> Rows:
     """Return records whose offset, event time and values are the same number; keys alternate."""
     at = np.arange(first, first + n)
     keys = np.array([key_digest(b"even" if one % 2 == 0 else b"odd") for one in at], np.int64)
-    return Rows(at[:, None].astype(np.float32), at, at * 10, keys, at / 100)
+    return Rows(at[:, None].astype(np.float32), at, at * 10, keys, at / 10, at / 100)
 
 
 def by_offset(offset: int) -> Target:
