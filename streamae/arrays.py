@@ -150,7 +150,10 @@ class Detector:
         The values are those of `judged_by`. Raise ValueError before the first block is learnt.
         """
         times = None if timestamp_ms is None else [timestamp_ms]
-        inputs = self._inputs(np.asarray(x)[None], times, [key])
+        row = np.asarray(x)
+        if row.ndim != 1:
+            raise ValueError(f"x must be one row of features, [d], not {list(row.shape)}")
+        inputs = self._inputs(row[None], times, [key])
         return self._ready().explain(inputs)
 
     def transform(

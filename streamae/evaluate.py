@@ -111,7 +111,8 @@ def evaluate(
     if len(x) == 0:
         raise ConfigError(f"{path}: no row can be evaluated; each holds an infinite or no number")
     started = clock()
-    verdicts = judge(inputs, config, f"{config.source.topic or path.stem}/0", features)
+    name = config.source.topic or Path(path.name.removesuffix(".gz")).stem
+    verdicts = judge(inputs, config, f"{name}/0", features)
     seconds = clock() - started
     judged = slice(max(UNJUDGED_ROWS, config.detector.block_size), None)
     first, flagged = flag(verdicts.p_value, config, share)

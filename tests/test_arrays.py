@@ -250,6 +250,8 @@ def test_bad_use() -> None:
         detector.threshold(1.0)
     with pytest.raises(ValueError, match="unknown hyperparameter 'colour'"):
         Detector(colour="red")
+    with pytest.raises(ValueError, match=r"one row of features, \[d\], not \[3, 6\]"):
+        detector.explain(np.zeros((3, 6)))
     with pytest.raises(ValueError, match="different names"):
         Detector(features=["a", "a"])
 

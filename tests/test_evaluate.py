@@ -1,3 +1,4 @@
+import gzip
 import itertools
 import json
 from collections.abc import Callable
@@ -259,6 +260,16 @@ def test_csv_with_chosen_features(tmp_path: Path) -> None:
     report = evaluate(path, config, label="y")
     assert report.features == 2
     assert report.roc_auc == roc_auc(judge(x[:, [5, 0]], config, "s/0").score[512:], y[512:] == 1)
+
+
+def test_a_compressed_file_is_the_same_stream(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(700, 3))
+    text = "".join(f"{a},{b},{c},{int(a > 2)}\n" for a, b, c in rows)
+    plain, packed = tmp_path / "s.csv", tmp_path / "s.csv.gz"
+    plain.write_text(f"a,b,c,odd\n{text}")
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    auc, auc_of_packed = (evaluate(path, Config(), label="odd").roc_auc for path in (plain, packed))
+    assert auc == auc_of_packed
 
 
 def test_budget_in_time(stream: Path) -> None:
