@@ -1,16 +1,18 @@
 """Records per second over real Kafka, beside a bare consumer of the same topic.
 
-One partition, 40 named JSON features per record, the default configuration. `bare` is kafka-python
-alone with the fetch settings of `streamae.kafka.settings`: it takes each record's value and its
-length, nothing else. Both run in processes of their own, in turns, and count from a second after
-their first record until the topic ends or `SPAN_S` have passed: of the daemon `/metrics` says how
-far it is. CPU time is that of the process, so the broker's is not in it.
+One partition, 40 named JSON features per record, the default configuration. Two bare consumers are
+kafka-python alone and take each record's value and its length, nothing else: `iterated` is the
+usual `for record in consumer` with the library's defaults, `polled` takes whole polls with the
+fetch settings of `streamae.kafka.settings`. All run in processes of their own, in turns, and count
+from a second after their first record until the topic ends or `SPAN_S` have passed: of the daemon
+`/metrics` says how far it is. CPU time is that of the process, so the broker's is not in it.
 """
 
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -53,22 +55,32 @@ def run() -> list[str]:
     size = len(next(workload.values(1)))
     lines = [
         f"end to end over Kafka: {workload.N_FEATURES} features, {size} bytes of JSON per record",
-        f"{'':28}{'records/s':>10}{'lowest':>10}{'highest':>10}{'of bare':>9}{'CPU us':>8}",
+        f"{'':28}{'records/s':>10}{'lowest':>10}{'highest':>10}{'of iterated':>13}"
+        f"{'of polled':>11}{'CPU us':>8}",
     ]
     for kind in rounds[0]:
         rates = [costs[kind].records_per_s for costs in rounds]
-        share = median(costs[kind].records_per_s / costs["bare"].records_per_s for costs in rounds)
+        of_iterated = share(rounds, kind, "bare, iterated")
+        of_polled = share(rounds, kind, "bare, polled")
         cpu_us = median(costs[kind].cpu_us for costs in rounds)
         lines.append(
             f"{kind:28}{median(rates):10,.0f}{min(rates):10,.0f}{max(rates):10,.0f}"
-            f"{share:9.0%}{cpu_us:8.1f}"
+            f"{of_iterated:13.0%}{of_polled:11.0%}{cpu_us:8.1f}"
         )
     return lines
 
 
+def share(rounds: Sequence[dict[str, Cost]], kind: str, bare: str) -> float:
+    """Return the records per second of a kind as a share of a bare consumer's, round by round."""
+    return median(costs[kind].records_per_s / costs[bare].records_per_s for costs in rounds)
+
+
 def one_round(cluster: Cluster, directory: Path) -> dict[str, Cost]:
     """Return the costs of each kind, measured one after the other."""
-    costs = {"bare": cost(in_own_process(cluster.bootstrap))}
+    costs = {
+        f"bare, {reader.__name__}": cost(in_own_process(reader, cluster.bootstrap))
+        for reader in (iterated, polled)
+    }
     for place, (kind, output) in enumerate(KINDS.items()):
         costs[kind] = cost(streamae(cluster, directory, f"e{directory.name}{place}", output))
     return costs
@@ -82,14 +94,29 @@ def cost(samples: Sequence[Sample]) -> Cost:
     return Cost(n / (last.at - first.at), 1e6 * (last.cpu_s - first.cpu_s) / n)
 
 
-def in_own_process(bootstrap: str) -> list[Sample]:
-    """Run `bare` in a fresh process."""
+def in_own_process(reader: Callable[[str], list[Sample]], bootstrap: str) -> list[Sample]:
+    """Run a bare consumer in a fresh process."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as processes:
-        return processes.submit(bare, bootstrap).result()
+        return processes.submit(reader, bootstrap).result()
 
 
-def bare(bootstrap: str) -> list[Sample]:
-    """Consume the topic and do nothing with it; return a sample per poll that brought records."""
+def iterated(bootstrap: str) -> list[Sample]:
+    """Consume the topic record by record; return a sample for each thousand."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap)
+    consumer.assign([TopicPartition(testbed.TOPIC, 0)])
+    consumer.seek_to_beginning()
+    samples: list[Sample] = []
+    n_bytes = 0
+    for n_records, record in enumerate(islice(consumer, N_RECORDS), 1):
+        n_bytes += len(record.value)
+        if n_records % 1000 == 0:
+            samples.append(Sample(time.perf_counter(), n_records, time.process_time(), n_bytes))
+    consumer.close()
+    return samples
+
+
+def polled(bootstrap: str) -> list[Sample]:
+    """Consume the topic poll by poll; return a sample for each that brought records."""
     config = Config(kafka=KafkaConfig(bootstrap_servers=(bootstrap,)))
     consumer = KafkaConsumer(
         **client.reader(config),
