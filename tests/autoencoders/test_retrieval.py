@@ -63,4 +63,4 @@ def test_a_detector_fills_in_what_is_missing() -> None:
     recons = detector.reconstruct(holes)
     assert recons.shape == x.shape
     assert np.abs(recons[:, 2] - x[:, 2]).mean() < 0.5 * np.abs(x[:, 2] - x[:, 2].mean()).mean()
-    assert detector.transform(holes).shape == (100, 128)
+    assert detector.transform(holes).shape == (100, 256)

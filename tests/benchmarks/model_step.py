@@ -7,6 +7,7 @@ from statistics import median
 import numpy as np
 import torch
 
+from streamae.autoencoders.denoising_sparse import SPACING
 from streamae.config import DetectorConfig
 from streamae.detector import Detector, set_threads
 from streamae.types import Floats
@@ -79,9 +80,10 @@ def bare_products(config: DetectorConfig, d: int) -> Callable[[], None]:
     k = inputs + h
     score: list[Product] = [(n, inputs, h), (n, h, d), (n, inputs, d), (n, d, d), (n, d, d)]
     residual: list[Product] = [(d, n, d)]
-    denoise: list[Product] = [(n, inputs, h), (n, k, d), (n, inputs, d)]
-    descend: list[Product] = [(n, d, h), (inputs, n, h)]
-    moments: list[Product] = [(k, n, k), (k, n, d), (d, n, d), (d, n, d), (d, n, d)]
+    m = n // SPACING
+    denoise: list[Product] = [(m, inputs, h), (m, k, d), (m, inputs, d)]
+    descend: list[Product] = [(m, d, h), (inputs, m, h)]
+    moments: list[Product] = [(k, m, k), (k, m, d), (d, m, d), (d, m, d), (d, n, d)]
     shapes = config.learning_interval * (score + residual) + denoise + descend + moments
     rng = torch.Generator().manual_seed(0)
     pairs = [
