@@ -17,10 +17,14 @@ from streamae.episodes import Episode, Episodes, Flagged, Times
 from streamae.records import (
     ANOMALY,
     CHANGE,
+    DRIFT,
     RECOVERED,
     Alert,
     Attribution,
+    Drift,
+    Event,
     Model,
+    Moved,
     Position,
     Reasons,
     Recovered,
@@ -39,10 +43,22 @@ PASSED_ON = ("traceparent", "tracestate")
 Explain = Callable[[Flagged], Reasons]
 
 
+MOST_MOVED = 100
+"""Features a drift names; a stream may have ten thousand."""
+
+
+class Place(NamedTuple):
+    """A record's place in the input."""
+
+    ordinal: int
+    offset: int
+    timestamp_ms: int
+
+
 class Raised(NamedTuple):
     """What flagged records caused."""
 
-    events: list[tuple[Alert | Recovered, Output]]
+    events: list[tuple[Event, Output]]
     """In log order."""
     suppressed: Counter[Suppression]
     """The flagged records that raised no alert."""
@@ -85,6 +101,33 @@ class Alerter:
             self._episodes.open(alert.episode_id, record, alert.severity, times)
         self._end(times.last_ordinal + 1, raised)
         return raised
+
+    def drifted(
+        self, since: Place, at: Place, moved: Sequence[Moved], block_size: int
+    ) -> list[tuple[Event, Output]]:
+        """Return the end of all episodes that belong to a lasting shift, and the drift itself.
+
+        The shift was seen from the block that begins with `since` to the one that ends with `at`;
+        it may have begun in the block before.
+        """
+        drift_id = self._id(DRIFT, at.offset)
+        events: list[tuple[Event, Output]] = [
+            self._recovered(key, episode, drift_id)
+            for key, episode in self._episodes.end_since(since.ordinal - block_size)
+        ]
+        drift = Drift(
+            alert_id=drift_id,
+            detector=self._name,
+            event_time=iso_time(at.timestamp_ms),
+            source=Position(*self._partition, at.offset),
+            since=Position(*self._partition, since.offset),
+            since_time=iso_time(since.timestamp_ms),
+            n_records=at.ordinal - since.ordinal + 1,
+            moved=list(moved[:MOST_MOVED]),
+            n_moved=len(moved),
+            model=Model(__version__, at.ordinal, at.ordinal // block_size),
+        )
+        return [*events, (drift, self._output(drift, None, at.timestamp_ms, []))]
 
     def severity(self, p_value: float, budget: float) -> Severity:
         """Return `critical` for the rarest part of what the budget flags."""
@@ -135,7 +178,9 @@ class Alerter:
         passed_on = [header for header in record.headers if header[0] in PASSED_ON]
         return alert, self._output(alert, record.key, record.timestamp_ms, passed_on)
 
-    def _recovered(self, key: bytes | None, episode: Episode) -> tuple[Recovered, Output]:
+    def _recovered(
+        self, key: bytes | None, episode: Episode, drift_id: str | None = None
+    ) -> tuple[Recovered, Output]:
         recovered = Recovered(
             alert_id=self._id(RECOVERED, episode.last_offset),
             detector=self._name,
@@ -150,32 +195,31 @@ class Alerter:
             peak_score=significant(episode.peak_score),
             peak_p_value=significant(episode.peak_p_value),
             started_at=iso_time(episode.started_ms),
+            drift_id=drift_id,
             model=Model(__version__, episode.last_ordinal, episode.block),
         )
         return recovered, self._output(recovered, key, episode.last_timestamp_ms, [])
 
-    def _output(
-        self, alert: Alert | Recovered, key: bytes | None, timestamp_ms: int, extra: Headers
-    ) -> Output:
-        """Wrap an alert as a CloudEvent, Kafka protocol binding 1.0.2, binary content mode."""
-        kind = ANOMALY if isinstance(alert, Alert) else RECOVERED
+    def _output(self, event: Event, key: bytes | None, timestamp_ms: int, extra: Headers) -> Output:
+        """Wrap an event as a CloudEvent, Kafka protocol binding 1.0.2, binary content mode."""
+        kind = event.__struct_config__.tag
         topic, partition = self._partition
         headers = [
             ("ce_specversion", b"1.0"),
-            ("ce_id", alert.alert_id.encode()),
+            ("ce_id", event.alert_id.encode()),
             ("ce_source", f"/streamae/{self._name}/{topic}/{partition}".encode()),
             ("ce_type", f"io.streamae.{kind}.v1".encode()),
             ("content-type", b"application/json"),
         ]
-        if alert.event_time is not None:
-            headers.append(("ce_time", alert.event_time.encode()))
-        if alert.key is not None:
-            headers.append(("ce_subject", alert.key.encode()))
+        if event.event_time is not None:
+            headers.append(("ce_time", event.event_time.encode()))
+        if key is not None:
+            headers.append(("ce_subject", (text(key) or "").encode()))
         return Output(
             channel="alerts",
             source=self._partition,
             key=key,
-            value=msgspec.json.encode(alert),
+            value=msgspec.json.encode(event),
             headers=(*headers, *extra),
             timestamp_ms=timestamp_ms,
         )

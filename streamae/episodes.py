@@ -155,6 +155,11 @@ class Episodes:
         over.sort(key=lambda place: place[0])
         return [(key, self._open.pop(key)) for _, key in over]
 
+    def end_since(self, ordinal: int) -> list[tuple[bytes | None, Episode]]:
+        """End and return the episodes whose first record is `ordinal` or a later one."""
+        keys = [key for key, episode in self._open.items() if episode.first_ordinal >= ordinal]
+        return [(key, self._open.pop(key)) for key in keys]
+
     def _cooled_at(self, ordinal: int, started_ms: int, times: Times) -> int | None:
         if not self._cooldown_ms or started_ms == NO_TIMESTAMP:
             return ordinal

@@ -11,7 +11,7 @@ from streamae.decode import Reason
 from streamae.log import Logger
 from streamae.metrics import Metric, Metrics, Rebalance, Stage, Status
 from streamae.pipeline import ERROR_HEADER, Pipeline, Processed
-from streamae.records import Alert
+from streamae.records import Alert, Drift
 from streamae.types import NO_TIMESTAMP, Commit, Output, Poll, RecordBatch, TopicPartition
 from streamae.watchdog import Watchdog
 
@@ -238,6 +238,16 @@ class Observer:
                     p_value=alert.p_value,
                     score=alert.score,
                     features=[a.feature for a in alert.attribution],
+                    partition=str(partition),
+                    offset=alert.source.offset,
+                    alert_id=alert.alert_id,
+                )
+            elif isinstance(alert, Drift):
+                self.metrics.drift(partition)
+                log.info(
+                    "drift",
+                    features=[moved.feature for moved in alert.moved],
+                    records=alert.n_records,
                     partition=str(partition),
                     offset=alert.source.offset,
                     alert_id=alert.alert_id,

@@ -14,6 +14,7 @@ from streamae.types import NO_TIMESTAMP
 
 ANOMALY: Literal["anomaly"] = "anomaly"
 RECOVERED: Literal["recovered"] = "recovered"
+DRIFT: Literal["drift"] = "drift"
 
 Severity = Literal["warning", "critical"]
 
@@ -131,7 +132,43 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     peak_score: float
     peak_p_value: float
     started_at: str | None
+    drift_id: str | None = None
+    """The `alert_id` of the drift that the episode turned out to be."""
     model: Model
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """A feature whose level has shifted, in the feature's own unit."""
+
+    feature: str
+    before: float
+    """Mean before the shift."""
+    after: float
+    """Mean since, and the new normal."""
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=DRIFT):
+    """A lasting shift of level, normal from now on; `source` is the record that made it so."""
+
+    alert_id: str
+    detector: str
+    event_time: str | None
+    source: Position
+    since: Position
+    """First record of the block that the shift was first seen in; it began there or in the block
+    before."""
+    since_time: str | None
+    n_records: int
+    """Records of the partition from `since` to `source`."""
+    moved: list[Moved]
+    """The furthest first, in standard deviations."""
+    n_moved: int
+    """Features that moved; `moved` names the first hundred."""
+    model: Model
+
+
+Event = Alert | Recovered | Drift
+"""What the alerts channel carries."""
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,7 +224,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
 def schemas() -> Mapping[str, dict[str, Any]]:
     """Return a JSON Schema (2020-12) per kind of message, by the name of its file in `schemas`."""
     kinds: Mapping[str, Any] = {
-        "alert.v1.json": Alert | Recovered,
+        "alert.v1.json": Event,
         "score.v1.json": Score,
         "score-block.v1.json": ScoreBlock,
         "label.v1.json": Label,

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from streamae.records import Alert, Attribution, Counterfactual, Model, Position, Recovered
+from streamae.records import (
+    Alert,
+    Attribution,
+    Counterfactual,
+    Drift,
+    Model,
+    Moved,
+    Position,
+    Recovered,
+)
 
 
 def alert(offset: int, feature: str = "pressure", **changes: Any) -> Alert:
@@ -47,4 +56,19 @@ def recovered(offset: int) -> Recovered:
         peak_p_value=1e-6,
         started_at="2023-11-14T22:13:20.000Z",
         model=Model("0.1.0", offset + 4, 1),
+    )
+
+
+def drift(offset: int) -> Drift:
+    return Drift(
+        alert_id=f"d-{offset}",
+        detector="pump-7",
+        event_time="2023-11-14T22:31:11.000Z",
+        source=Position("in", 0, offset + 1023),
+        since=Position("in", 0, offset),
+        since_time="2023-11-14T22:14:08.000Z",
+        n_records=1024,
+        moved=[Moved("pressure", 45.2, 52.0), Moved("flow", 0.5, 4e-5)],
+        n_moved=2,
+        model=Model("0.1.0", offset + 1023, 8),
     )

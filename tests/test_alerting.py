@@ -5,11 +5,19 @@ import msgspec
 import numpy as np
 import pytest
 
-from streamae.alerting import Alerter
+from streamae.alerting import Alerter, Place
 from streamae.config import AlertingConfig
 from streamae.episodes import Flagged, Times
-from streamae.records import Alert, Attribution, Counterfactual, Reasons, Recovered
-from streamae.types import TopicPartition
+from streamae.records import (
+    Alert,
+    Attribution,
+    Counterfactual,
+    Drift,
+    Moved,
+    Reasons,
+    Recovered,
+)
+from streamae.types import NO_TIMESTAMP, TopicPartition
 
 PARTITION = TopicPartition("in", 3)
 BUDGET = 0.01
@@ -202,3 +210,19 @@ def test_flagged_records_without_an_alert_are_counted_by_reason() -> None:
     (ended,) = (event for event, _ in machine.process([], times(66), explain).events)
     assert isinstance(ended, Recovered)
     assert (ended.n_flagged, ended.n_suppressed) == (6, 2)
+
+
+def test_drift_ends_the_episodes_of_its_shift_and_no_others() -> None:
+    machine = alerter()
+    events(machine, [flagged(8, b"old"), flagged(12, b"new")], 12)
+    since, at = Place(15, 115, 1_700_000_000_015), Place(30, 130, NO_TIMESTAMP)
+    moved = [Moved(f"f{n}", 0.0, 1.0) for n in range(300)]
+    (ended, _), (drift, output) = machine.drifted(since, at, moved, block_size=5)
+    assert isinstance(ended, Recovered)
+    assert isinstance(drift, Drift)
+    assert (ended.key, ended.drift_id) == ("new", drift.alert_id)
+    assert (drift.since.offset, drift.source.offset, drift.n_records) == (115, 130, 16)
+    assert (drift.since_time, drift.event_time) == ("2023-11-14T22:13:20.015Z", None)
+    assert (len(drift.moved), drift.n_moved) == (100, 300)
+    assert dict(output.headers)["ce_type"] == b"io.streamae.drift.v1"
+    assert [key for key, _ in machine.state()] == [b"old"]

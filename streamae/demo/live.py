@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from streamae.config import Config
-from streamae.demo.report import STYLES, counted, ending, headline, reasons
+from streamae.demo.report import STYLES, counted, ending, headline, reasons, shift
 from streamae.demo.session import ALERTS, SCORES, Session
-from streamae.records import Alert
+from streamae.records import Alert, Recovered
 from streamae.terminal import Terminal
 
 SETTINGS: dict[str, Any] = {
@@ -49,7 +49,8 @@ def tell(session: Session, terminal: Terminal) -> None:
     """Write the alerts that are new."""
     for alert in session.new_alerts():
         if not isinstance(alert, Alert):
-            terminal.line(terminal.styled(ending(alert), "green"))
+            told = ending(alert) if isinstance(alert, Recovered) else shift(alert)
+            terminal.line(terminal.styled(told, "green"))
             continue
         severity = terminal.styled(alert.severity, STYLES[alert.severity])
         terminal.line(f"{headline(alert)} · {severity}")

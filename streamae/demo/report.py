@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from streamae.evaluate import UNJUDGED_ROWS, average_precision, roc_auc
-from streamae.records import Alert, Attribution, Recovered, Score, Severity
+from streamae.records import Alert, Attribution, Drift, Recovered, Score, Severity
 from streamae.terminal import Style
 from streamae.types import Bools
 
@@ -54,6 +54,16 @@ def reasons(alert: Alert) -> list[str]:
     if 0 < len(without) <= MOST_FEATURES:
         phrases.append(f"not flagged without {', '.join(without)}")
     return phrases
+
+
+def shift(drift: Drift) -> str:
+    """Return a drift as one line."""
+    first = drift.moved[0]
+    others = f" and {counted(drift.n_moved - 1, 'other feature')}" if drift.n_moved > 1 else ""
+    return (
+        f"record {drift.model.ordinal + 1:,} of {drift.source.topic}: another level is normal now,"
+        f" {first.feature}{others}, {number(first.before)} before and {number(first.after)} since"
+    )
 
 
 def ending(recovered: Recovered) -> str:

@@ -12,7 +12,7 @@ import yaml
 from streamae import app
 from streamae.config import Config
 from streamae.config import file as configfile
-from streamae.records import Alert, Recovered
+from streamae.records import Event
 
 SETTINGS = "demo.yaml"
 ALERTS = "alerts.jsonl"
@@ -67,14 +67,14 @@ class Session:
         while not self._app.server.port and not running.done():
             wait([running], timeout=_OPENING_S)
 
-    def new_alerts(self) -> list[Alert | Recovered]:
+    def new_alerts(self) -> list[Event]:
         """Return the alerts committed since the last call."""
         with self._alerts.open("rb") as file:
             file.seek(self._alerts_read)
             written = file.read()
         complete = written[: written.rfind(b"\n") + 1]
         self._alerts_read += len(complete)
-        return [msgspec.json.decode(line, type=Alert | Recovered) for line in complete.splitlines()]
+        return [msgspec.json.decode(line, type=Event) for line in complete.splitlines()]
 
 
 def _configure(directory: Path, settings: Mapping[str, Any]) -> Config:

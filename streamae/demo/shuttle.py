@@ -11,7 +11,7 @@ from streamae.demo.report import STYLES, Outcome, compare, counted, headline, re
 from streamae.demo.session import ALERTS, DEAD_LETTERS, LOG, SCORES, STATE, Session
 from streamae.demo.session import SETTINGS as SETTINGS_FILE
 from streamae.evaluate import UNJUDGED_ROWS
-from streamae.records import Alert, Recovered
+from streamae.records import Alert, Event, Recovered
 from streamae.terminal import Terminal
 from streamae.types import Bools
 
@@ -116,14 +116,15 @@ def summarise(terminal: Terminal, session: Session, outcome: Outcome) -> None:
 
 
 def list_files(
-    terminal: Terminal, directory: Path, alerts: list[Alert], events: list[Alert | Recovered]
+    terminal: Terminal, directory: Path, alerts: list[Alert], events: list[Event]
 ) -> None:
     """Write what is where, and what to try next."""
     terminal.heading(f"Written to {directory}")
+    n_ended = sum(isinstance(event, Recovered) for event in events)
     n_rejected = len((directory / DEAD_LETTERS).read_bytes().splitlines())
     terminal.fields(
         {
-            ALERTS: f"{len(alerts):,} alerts and {len(events) - len(alerts):,} ends of episodes",
+            ALERTS: f"{len(alerts):,} alerts and {n_ended:,} ends of episodes",
             SCORES: "every record's score and p-value",
             DEAD_LETTERS: counted(n_rejected, "rejected record"),
             SETTINGS_FILE: "the configuration",

@@ -3,6 +3,7 @@
 import torch
 
 from streamae.detector.detector import Detector
+from streamae.detector.drift import Drift
 from streamae.detector.explain import Explanation
 from streamae.detector.head import LogisticHead
 from streamae.detector.scores import Learned, Scores
@@ -10,6 +11,7 @@ from streamae.numerics.device import device_memory, resolve_device
 
 __all__ = [
     "Detector",
+    "Drift",
     "Explanation",
     "Learned",
     "LogisticHead",

@@ -138,6 +138,7 @@ class Detector:
             active_share=self._autoencoder.activity.active_share,
             n_dead_latents=self._autoencoder.activity.n_dead_latents,
             autoencoder_learned=due,
+            n_shifted=self._drift.n_shifted,
             drift=drift,
         )
 

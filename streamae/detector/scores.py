@@ -63,5 +63,7 @@ class Learned(NamedTuple):
     n_dead_latents: int
     autoencoder_learned: bool
     """Whether the autoencoder learnt from this block."""
+    n_shifted: int
+    """Blocks in a row, this one included, in which the level of some feature is another one."""
     drift: Drift | None
     """The shift of level that this block made the new normal."""

@@ -123,6 +123,9 @@ class Metric(Enum):
         "gauge", "Share flagged of about the last 100,000 records judged.", PARTITION
     )
     ALERTS = Family("counter", "Alerts raised, one per episode.", (*PARTITION, "severity"))
+    DRIFT_EVENTS = Family(
+        "counter", "Lasting shifts of level that were reported and became normal.", PARTITION
+    )
     ALERTS_SUPPRESSED = Family(
         "counter",
         "Flagged records that raised no alert: their key's episode is open, or kept open by the"

@@ -147,6 +147,10 @@ class Metrics:
         """Count alerts that open an episode."""
         self._series.add(Metric.ALERTS, n, (*_labels(partition), severity))
 
+    def drift(self, partition: TopicPartition) -> None:
+        """Count a lasting shift of level that has become normal."""
+        self._series.add(Metric.DRIFT_EVENTS, 1, _labels(partition))
+
     def suppressed(self, partition: TopicPartition, reason: Suppression, n: int) -> None:
         """Count flagged records that raised no alert."""
         self._series.add(Metric.ALERTS_SUPPRESSED, n, (*_labels(partition), reason))

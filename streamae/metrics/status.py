@@ -14,7 +14,7 @@ from streamae.metrics.codes import RecentCodes, shown
 from streamae.metrics.families import Metric
 from streamae.metrics.metrics import Metrics
 from streamae.metrics.trace import Point, Trace
-from streamae.records import Alert, Recovered, significant
+from streamae.records import Event, significant
 from streamae.types import Bools, Floats, Longs, TopicPartition
 
 _N_ALERTS = 50
@@ -51,7 +51,7 @@ class Status:
         self._codes: dict[TopicPartition, RecentCodes] = {}
         self._next_codes: dict[TopicPartition, float] = {}
         self._transforms: dict[TopicPartition, Mapping[str, Any]] = {}
-        self._alerts: deque[Alert | Recovered] = deque(maxlen=_N_ALERTS)
+        self._alerts: deque[Event] = deque(maxlen=_N_ALERTS)
 
     def scored(
         self,
@@ -77,7 +77,7 @@ class Status:
             self._next_codes[partition] = self._clock() + _CODES_STEP_S
             self._codes.setdefault(partition, RecentCodes()).add(codes, flagged)
 
-    def alerted(self, alerts: Iterable[Alert | Recovered]) -> None:
+    def alerted(self, alerts: Iterable[Event]) -> None:
         """Note alerts, in log order."""
         with self._lock:
             self._alerts.extend(alerts)
@@ -117,6 +117,7 @@ class Status:
             "invalid": _sum(partitions, "invalid"),
             "flagged": _sum(partitions, "flagged"),
             "alerts": _sum(partitions, "alerts"),
+            "drifts": _sum(partitions, "drifts"),
             "warmup": min((p["warmup"] for p in partitions), default=0.0),
             "alert_rate_target": _mean(partitions, "alert_rate_target"),
             "alert_rate_observed": _mean(partitions, "alert_rate_observed"),
@@ -154,6 +155,7 @@ class Status:
             "judged": total(Metric.RECORDS_JUDGED),
             "flagged": total(Metric.RECORDS_FLAGGED),
             "alerts": total(Metric.ALERTS),
+            "drifts": total(Metric.DRIFT_EVENTS),
             "warmup": value(Metric.WARMUP_PROGRESS_RATIO) or 0.0,
             "ordinal": int(value(Metric.MODEL_RECORDS_SEEN) or 0),
             "threshold": value(Metric.THRESHOLD),

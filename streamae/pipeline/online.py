@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec import UNSET, UnsetType
 
+from streamae.alerting import Place
 from streamae.config import DetectorConfig, LabelsConfig
-from streamae.detector import Detector, Learned, Scores
+from streamae.detector import Detector, Drift, Learned, Scores
 from streamae.numerics.state import prefixed, within, without
 from streamae.pipeline import recent
 from streamae.pipeline.labels import Labelled, Supervision
-from streamae.records import Attribution, Counterfactual, Head, Reasons, significant
+from streamae.records import Attribution, Counterfactual, Head, Moved, Reasons, significant
 from streamae.transforms import Block, Inputs
 from streamae.transforms.inputs import Arrays
 from streamae.types import Doubles, Floats, Headers, LabelLog, Longs, TopicPartition
@@ -112,6 +113,26 @@ class OnlineDetector:
     def learn(self, scores: Scores) -> Learned:
         """Learn from the full block, whose `scores` are given; it stays until it is finished."""
         return self.detector.learn(self.block.complete(), scores)
+
+    def places(self) -> tuple[Place, Place]:
+        """Return where the first and the last record of the block just learnt stand."""
+        size, times = len(self.block), self.block.timestamps_ms
+        first, last = (
+            Place(self.n_learnt - size + slot, int(self.offsets[slot]), int(times[slot]))
+            for slot in (0, size - 1)
+        )
+        return first, last
+
+    def moved(self, drift: Drift) -> list[Moved]:
+        """Return the features of a drift by name."""
+        names = self.block.transforms.names
+        levels = np.zeros((2, len(names)), np.float32)
+        levels[:, drift.features] = drift.before, drift.after
+        before, after = self.block.transforms.original(levels).tolist()
+        return [
+            Moved(names[feature], significant(before[feature]), significant(after[feature]))
+            for feature in drift.features.tolist()
+        ]
 
     def learn_labels(self, scored: Scored, alpha: float, *, take: bool) -> list[Labelled]:
         """Learn the labels of this and earlier blocks, behind the full block.

@@ -12,10 +12,11 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 
 from streamae import snapshot
-from streamae.alerting import Alerter
+from streamae.alerting import Alerter, Place
 from streamae.budget import AlertBudget, Ledger
 from streamae.config import Config, parse_budget
 from streamae.decode import Decoded, Decoder, Reject
+from streamae.detector import Learned
 from streamae.episodes import Flagged, Times
 from streamae.metrics import Stage
 from streamae.pipeline import outputs
@@ -58,6 +59,7 @@ class Pipeline:
         self._alerter = Alerter(config.name, config.alerting, partition)
         self._limit = RejectLimit(config.dead_letters)
         self._budget = AlertBudget(parse_budget(config.alerting.budget))
+        self._shifted: tuple[Place, ...] = ()
         self.boundary = self._here(offset, ordinal=0)
 
     @classmethod
@@ -79,6 +81,7 @@ class Pipeline:
         pipeline._alerter.load_state(header.state["episodes"])
         pipeline._limit.counts = RejectCounts(*header.state["rejects"])
         pipeline._budget.ledger = Ledger(*header.state["budget"])
+        pipeline._shifted = tuple(Place(*place) for place in header.state["shifted"])
         if header.features is not None:
             pipeline.online = pipeline._begin(header.features)
             pipeline.online.load_state_dict(arrays)
@@ -118,7 +121,12 @@ class Pipeline:
             ordinal=at.ordinal,
             features=None if online is None else online.features,
             model=snapshot.model_keys(self._config),
-            state={"episodes": at.episodes, "rejects": at.counts, "budget": at.ledger},
+            state={
+                "episodes": at.episodes,
+                "rejects": at.counts,
+                "budget": at.ledger,
+                "shifted": at.shifted,
+            },
         )
         return snapshot.encode(header, {} if online is None else online.state_dict())
 
@@ -214,8 +222,10 @@ class Pipeline:
             hits = int((scored.scores.p_value <= alpha).sum()) if alpha else None
             self._budget.observe(online.block.timestamps_ms, hits)
             with self._stage("train"):
-                done.learned.append(online.learn(scored.scores))
+                learned = online.learn(scored.scores)
+                done.learned.append(learned)
                 done.labelled += online.learn_labels(scored, alpha, take=not again)
+                self._follow_shift(online, learned, done)
                 online.block.finish()
             self.boundary = self._here(offset, online.n_learnt)
 
@@ -234,9 +244,17 @@ class Pipeline:
         times = Times(scored.last_ordinal, scored.rows.inputs.timestamps_ms)
         events, suppressed = self._alerter.process(flagged, times, explain)
         done.suppressed.update(suppressed)
-        for alert, output in events:
-            done.alerts.append(alert)
-            done.outputs.append(output)
+        done.add(events)
+
+    def _follow_shift(self, online: OnlineDetector, learned: Learned, done: Processed) -> None:
+        """Remember where the blocks of a shift began; report the one that has become normal."""
+        first, last = online.places()
+        begun = (*self._shifted, first)
+        if learned.drift is not None:
+            since = begun[-learned.drift.n_blocks]
+            moved = online.moved(learned.drift)
+            done.add(self._alerter.drifted(since, last, moved, len(online.block)))
+        self._shifted = begun[len(begun) - learned.n_shifted :]
 
     def _flagged(self, online: OnlineDetector, scored: Scored, threshold: float) -> list[Flagged]:
         alpha = self.alpha
@@ -274,4 +292,5 @@ class Pipeline:
             self._limit.counts,
             self._budget.ledger,
             self.online.labels_offset if self.online is not None else 0,
+            self._shifted,
         )

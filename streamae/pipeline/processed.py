@@ -1,16 +1,18 @@
 """What a pipeline reports of a batch, and where it stands."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from streamae.alerting import Place
 from streamae.budget import Ledger
 from streamae.detector import Learned
 from streamae.pipeline.labels import Labelled
 from streamae.pipeline.limits import RejectCounts
-from streamae.records import Alert, Recovered, Suppression
+from streamae.records import Event, Suppression
 from streamae.types import Floats, Longs, Output
 
 
@@ -19,7 +21,7 @@ class Processed:
     """Outputs to write, and what the metrics count."""
 
     outputs: list[Output] = field(default_factory=list)
-    alerts: list[Alert | Recovered] = field(default_factory=list)
+    alerts: list[Event] = field(default_factory=list)
     learned: list[Learned] = field(default_factory=list)
     labelled: list[Labelled] = field(default_factory=list)
     """One for each of `learned` where there is a labels log."""
@@ -48,6 +50,12 @@ class Processed:
     stop: str | None = None
     """Why the daemon has to stop behind this batch."""
 
+    def add(self, events: Iterable[tuple[Event, Output]]) -> None:
+        """Append events and the outputs they are."""
+        for event, output in events:
+            self.alerts.append(event)
+            self.outputs.append(output)
+
 
 class Boundary(NamedTuple):
     """The last block boundary: where in the log it is, and the state of the small parts there."""
@@ -59,3 +67,5 @@ class Boundary(NamedTuple):
     ledger: Ledger
     labels: int
     """Offset in the labels log behind the last label taken."""
+    shifted: tuple[Place, ...]
+    """First record of each block of a shift that may become a drift."""

@@ -5,8 +5,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from streamae.demo.report import compare, counted, deviations, ending, headline, number
+from streamae.demo.report import compare, counted, deviations, ending, headline, number, shift
 from streamae.records import Alert, Attribution, Model, Position, Recovered, Score
+from tests.alerts import drift
 
 SOURCE = Position("shuttle", 0, 12_344)
 
@@ -72,6 +73,13 @@ def test_ending() -> None:
     )
     assert ending(recovered) == (
         "record 12,345 of shuttle: the episode is over, 3 of 1,200 records flagged"
+    )
+
+
+def test_shift() -> None:
+    assert shift(drift(100)) == (
+        "record 1,124 of in: another level is normal now, pressure and 1 other feature,"
+        " 45.2 before and 52 since"
     )
 
 

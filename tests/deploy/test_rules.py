@@ -54,6 +54,7 @@ FIRING: dict[str, dict[str, str]] = {
         f"streamae_records_suspected_total{{{ONE}}}": "0+30000x180",
         **READING,
     },
+    "StreamaeDriftStorm": {f"streamae_drift_events_total{{{ONE}}}": "0+0.2x180"},
     "StreamaeNonFinite": {f'streamae_nonfinite_total{{{ONE},where="score"}}': "0+1x180"},
     "StreamaeWarmupStuck": {f"streamae_warmup_progress_ratio{{{ONE}}}": "0.25x180", **READING},
     "StreamaeMemoryHigh": {

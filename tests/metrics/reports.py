@@ -55,6 +55,7 @@ def report_everything(metrics: Metrics, partition: TopicPartition) -> None:
     metrics.judged(partition, 2, 1)
     metrics.threshold(partition, 1.5, 0.002, 0.001)
     metrics.alerts(partition, "critical")
+    metrics.drift(partition)
     metrics.suppressed(partition, "cooldown", 2)
     metrics.warmup(partition, 1.0)
     metrics.learned(partition, 256, Learned())
