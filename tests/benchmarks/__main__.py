@@ -13,7 +13,10 @@ from importlib import import_module
 
 from tests.benchmarks import machine
 
-NAMES = ("decode", "model_step", "end_to_end", "latency", "memory", "quality", "stacked")
+NAMES = (
+    *("decode", "model_step", "end_to_end", "latency", "memory", "quality", "calibration"),
+    "stacked",
+)
 
 
 def main() -> None:
