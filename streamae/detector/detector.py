@@ -108,8 +108,8 @@ class Detector:
     def learn(self, x: Floats, scores: Scores) -> Learned:
         """Learn the complete block x[block_size, k], of which `score` returned `scores`."""
         evidence = scores.evidence or self._start(x)
-        alien = (scores.score >= self._calibrator.alien_score) & self.warm
-        admitted = self._guard.admit(alien)
+        alien = scores.score >= self._calibrator.alien_score
+        admitted = self._guard.admit(alien) if self.warm else np.ones_like(alien)
         levels = self._scaler.levels(self._features)
         drift = self._drift.update(evidence.z[:, self._features], evidence.unobserved, levels)
         weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)

@@ -30,14 +30,30 @@ def shares(guard: Guard, *alien: float) -> list[float]:
     return counted
 
 
+def used(*alien: float) -> Guard:
+    """Return a guard that has seen these shares of aliens in its first eight blocks."""
+    guard = Guard()
+    assert shares(guard, *alien) == [1.0] * 8
+    return guard
+
+
 def test_aliens_do_not_count_while_they_are_an_incident() -> None:
-    assert shares(Guard(), *[1.0, 0.25] * 2) == [0.0] * 4
-    assert shares(Guard(), *[0.05] * 300) == [1.0] + [0.0] * 299
+    assert shares(used(*[0.0] * 8), *[1.0, 0.25] * 2) == [0.0] * 4
+    assert shares(used(*[0.0] * 8), *[0.05] * 300) == [1.0] * 2 + [0.0] * 298
+
+
+def test_aliens_that_a_stream_begins_with_are_usual() -> None:
+    assert shares(used(*[0.05] * 8), *[0.05] * 300) == [1.0] * 300
+    assert shares(used(*[0.05] * 8), *[0.11] * 300)[-200:] == [0.0] * 200
+
+
+def test_an_early_incident_does_not_make_aliens_usual() -> None:
+    assert shares(used(0.0, 0.5, 1.0, 0.5, *[0.0] * 4), *[0.05] * 300)[-200:] == [0.0] * 200
 
 
 def test_one_here_and_there_is_the_tail_of_the_usual() -> None:
-    assert shares(Guard(), *[1 / 256, 0.0, 0.0] * 50) == [1.0] * 150
+    assert shares(used(*[0.0] * 8), *[1 / 256, 0.0, 0.0] * 50) == [1.0] * 150
 
 
 def test_the_way_out_is_bounded() -> None:
-    assert shares(Guard(), *[1.0] * 8) == [0.0] * 4 + [1.0] * 4
+    assert shares(used(*[0.0] * 8), *[1.0] * 8) == [0.0] * 4 + [1.0] * 4
