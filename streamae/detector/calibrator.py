@@ -52,6 +52,8 @@ class Calibrator(Stateful):
         self.counts: Doubles = np.zeros(N_BINS)
         self.alien_score = math.inf
         """Score from which a record is an alien, no extreme of the usual ones."""
+        self.tail_score = math.inf
+        """Half as far out."""
         self.refresh()
 
     def refresh(self) -> None:
@@ -73,7 +75,9 @@ class Calibrator(Stateful):
         # The width of a bin is the resolution: equal scores would else give an excess of zero.
         self._excess = max(area / self._tail, STEP * (1.0 + self._tail_start))
         median, high = np.interp([-0.5, -0.1], -self._survival, self._edges)
-        self.alien_score = float(high + ALIEN * (high - median) / math.log(5.0))
+        scale = float(high - median) / math.log(5.0)
+        self.tail_score = float(high) + ALIEN / 2.0 * scale
+        self.alien_score = float(high) + ALIEN * scale
 
     def p_value(self, score: Floats | Doubles) -> Doubles:
         """Return p(score), of the same shape; 1 before anything was seen."""

@@ -21,7 +21,7 @@ from streamae.numerics.device import resolve_device
 from streamae.numerics.seeds import generator
 from streamae.numerics.state import State, Stateful, check_alike, prefixed, within
 from streamae.transforms import Context
-from streamae.types import Doubles, Floats, Longs
+from streamae.types import Bools, Doubles, Floats, Longs
 
 RECORDS_PER_FEATURE = 8
 """The covariance of residuals needs several records per feature to be worth inverting."""
@@ -108,8 +108,7 @@ class Detector:
     def learn(self, x: Floats, scores: Scores) -> Learned:
         """Learn the complete block x[block_size, k], of which `score` returned `scores`."""
         evidence = scores.evidence or self._start(x)
-        alien = scores.score >= self._calibrator.alien_score
-        admitted = self._guard.admit(alien) if self.warm else np.ones_like(alien)
+        admitted = self._admit(scores.score)
         levels = self._scaler.levels(self._features)
         drift = self._drift.update(evidence.z[:, self._features], evidence.unobserved, levels)
         weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)
@@ -225,6 +224,13 @@ class Detector:
         energy = energies.combined(linear_t, marginal_t, own_t, nats, independence)
         levels = self._persistence.levels(energy)
         return Evidence(z, missing, imputed, residual, linear, own, energy, levels, surprises, bins)
+
+    def _admit(self, score: Floats) -> Bools:
+        """Return which records [n] later p-values may compare with."""
+        if not self.warm:
+            return np.ones(len(score), np.bool_)
+        calibrator = self._calibrator
+        return self._guard.admit(score >= calibrator.alien_score, score >= calibrator.tail_score)
 
     def _start(self, x: Floats) -> Evidence:
         """Learn scale and autoencoder from the first block x and weigh it by these."""

@@ -22,6 +22,9 @@ N_FIRST = 8
 MOST = 1 / 8
 """From this share on they are usual themselves: 1,094 in a row after none."""
 
+LONGEST = 65_536
+"""Records after which a share that lasts is usual: the budget holds again, whatever the stream."""
+
 
 def row_weights(linear_energy: Doubles, residual_energy: Doubles) -> Doubles:
     """Return weights [n] of mean 1 from both energies [n], each about 1 for a usual record.
@@ -42,28 +45,43 @@ class Guard(Stateful):
     """Keeps aliens, records that score beyond any usual one, out of what p-values compare with.
 
     So neither a burst nor an incident that comes back nor a slow rise of anomalies becomes usual.
-    Aliens count while their share of about the last 8,192 records is below 1/256, or twice what it
-    was at first: a stream of groups far apart has them from its beginning. They count again above
-    1/8, which is the way out and bounds how long a change can go on being an anomaly.
+    Aliens count while their share of about the last 8,192 records is below 1/256, or below that of
+    the records half as far out: a heavy tail thins out, an incident is a group of its own. They
+    also count below twice their first share: a stream of groups far apart begins with them. Two
+    ways out bound how long a change can go on being an anomaly: aliens count above 1/8, and after
+    65,536 records, until their share falls below a quarter of what is usual.
     """
 
-    learnt = ("share", "first", "n_first")
+    learnt = ("share", "tail_share", "first", "n_first", "n_watched")
 
     def __init__(self) -> None:
         self.share = 0.0
         """Of aliens lately."""
+        self.tail_share = 0.0
+        """Of the records between the usual ones and the aliens."""
         self.first: Doubles = np.zeros(N_FIRST)
         """Of the first blocks."""
         self.n_first = 0
+        self.n_watched = 0
+        """Records since the share of aliens became unusual."""
 
-    def admit(self, alien: Bools) -> Bools:
-        """Learn which records [n] of a block are aliens; return which records count."""
+    def admit(self, alien: Bools, tail: Bools) -> Bools:
+        """Learn which records [n] of a block are aliens; return which records count.
+
+        `tail` are those beyond the usual ones, aliens or not.
+        """
         share = np.count_nonzero(alien) / len(alien)
         rate = 1.0 - math.exp(-len(alien) / PATIENCE)
         self.share += rate * (share - self.share)
+        between = np.count_nonzero(tail) / len(tail) - share
+        self.tail_share += rate * (between - self.tail_share)
         if self.n_first < N_FIRST:
             self.first[self.n_first] = share
             self.n_first += 1
             return np.ones_like(alien)
-        usual = max(FEWEST, 2.0 * float(np.median(self.first)))
-        return ~alien | (not usual < self.share < MOST)
+        usual = max(FEWEST, 2.0 * float(np.median(self.first)), self.tail_share)
+        if self.share > usual or (self.n_watched and self.share > usual / 4.0):
+            self.n_watched += len(alien)
+        else:
+            self.n_watched = 0
+        return ~alien | (not usual < self.share < MOST) | (self.n_watched > LONGEST)
