@@ -97,6 +97,19 @@ class Cluster:
         consumer.close()
         return sorted(records, key=lambda record: (record.partition, record.offset))
 
+    def settled(self, topic: str) -> bool:
+        """Return whether the end of every transaction is marked in all partitions of `topic`.
+
+        A committed offset can be seen before the marks are where its transaction wrote.
+        """
+        ends = []
+        for isolation in ("read_committed", "read_uncommitted"):
+            consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, isolation_level=isolation)
+            numbers = consumer.partitions_for_topic(topic)
+            ends.append(consumer.end_offsets([TopicPartition(topic, one) for one in numbers]))
+            consumer.close()
+        return ends[0] == ends[1]
+
     def values(self, topic: str, isolation: str = "read_committed") -> list[bytes]:
         return [record.value for record in self.read(topic, isolation)]
 

@@ -187,8 +187,10 @@ class Run:
         outputs: dict[tuple[str, int], list[Message]] = {
             (channel, number): [] for channel in CHANNELS for number in range(self._n)
         }
-        for channel in CHANNELS:
-            for record in self._cluster.read(self._topic(channel)):
+        topics = {channel: self._topic(channel) for channel in CHANNELS}
+        until(lambda: all(map(self._cluster.settled, topics.values())))
+        for channel, topic in topics.items():
+            for record in self._cluster.read(topic):
                 outputs[channel, record.partition].append(
                     Message(record.key, record.value, tuple(record.headers), record.timestamp)
                 )
