@@ -39,6 +39,7 @@ bench-quality: $(INSTALLED)  ## Other streaming detectors beside streamae, about
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV), torch among it: minutes, and some gigabytes."
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@
 
