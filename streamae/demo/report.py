@@ -14,7 +14,7 @@ from streamae.types import Bools
 
 ENOUGH_SHARE = 0.8
 MOST_FEATURES = 3
-"""An explanation names features until they make up `ENOUGH_SHARE` of the deviation."""
+"""An explanation names features until they make up `ENOUGH_SHARE` of the anomaly."""
 RAREST = 1e-6
 THOUSAND = 1000
 
@@ -36,7 +36,7 @@ def deviations(attribution: Sequence[Attribution]) -> list[str]:
     phrases: list[str] = []
     explained = 0.0
     for part in attribution[:MOST_FEATURES]:
-        what = " of the deviation" if not phrases else ""
+        what = " of the anomaly" if not phrases else ""
         phrases.append(
             f"{part.feature} was {number(part.observed)}, expected {number(part.expected)}"
             f" ({part.share:.0%}{what})"

@@ -41,7 +41,7 @@ def test_shuttle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (f"{offset + 1:,}", "an anomaly" if anomalous[offset] else "clean")
         for offset in (alert["source"]["offset"] for alert in opened[:5])
     ]
-    assert re.search(r"f\d was .*, expected .* of the deviation\)", text)
+    assert re.search(r"f\d was .*, expected .* of the anomaly\)", text)
     assert not (directory / "dead-letters.jsonl").read_bytes()
 
     before = {path: path.read_bytes() for path in directory.glob("*.jsonl")}

@@ -88,7 +88,7 @@ def test_deviations_name_what_matters() -> None:
         Attribution(f"f{n}", 80.0, 45.25, 6.0, share) for n, share in enumerate((0.61, 0.2, 0.1))
     ]
     assert deviations(parts) == [
-        "f0 was 80, expected 45.25 (61% of the deviation)",
+        "f0 was 80, expected 45.25 (61% of the anomaly)",
         "f1 was 80, expected 45.25 (20%)",
     ]
     assert len(deviations(parts[:1])) == 1
