@@ -64,6 +64,10 @@ class Guard(Stateful):
         self.n_first = 0
         self.n_watched = 0
         """Records since the share of aliens became unusual."""
+        self.refresh()
+
+    def refresh(self) -> None:
+        self._usual = max(FEWEST, 2.0 * float(np.median(self.first)))
 
     def admit(self, alien: Bools, tail: Bools) -> Bools:
         """Learn which records [n] of a block are aliens; return which records count.
@@ -78,8 +82,9 @@ class Guard(Stateful):
         if self.n_first < N_FIRST:
             self.first[self.n_first] = share
             self.n_first += 1
+            self.refresh()
             return np.ones_like(alien)
-        usual = max(FEWEST, 2.0 * float(np.median(self.first)), self.tail_share)
+        usual = max(self._usual, self.tail_share)
         if self.share > usual or (self.n_watched and self.share > usual / 4.0):
             self.n_watched += len(alien)
         else:
