@@ -190,7 +190,7 @@ class StateConfig(Section, frozen=True):
     snapshot_interval: Annotated[
         Duration, about("Time between snapshots; a restart learns at most this much again.")
     ] = Duration(10)
-    keep: Annotated[int, about("Snapshots kept per partition in a directory.", ge=1)] = 3
+    keep: Annotated[int, about("Snapshots kept per partition in a directory.", ge=2)] = 3
 
 
 class KafkaConfig(Section, frozen=True):

@@ -189,12 +189,16 @@ class FileSource:
 
 
 def _header(line: bytes, path: str) -> tuple[str, ...]:
-    """Return the names; raise `ConfigError` where they can only be a first row of numbers."""
+    """Return the names; raise `ConfigError` where they cannot be those of a CSV file's columns."""
     text = line.decode("utf-8-sig", errors="replace").rstrip("\r")
     names = tuple(name.strip() for name in next(csv.reader([text]), []))
     # Whole numbers may be names: pandas numbers the columns that have none.
     if all(map(_is_number, names)) and not all(map(str.isdecimal, names)):
         raise ConfigError(f"source.path: {path} has no header: its first line is {text[:80]!r}")
+    if len(names) == 1 and any(separator in text for separator in ";\t|"):
+        raise ConfigError(
+            f"source.path: {path} is not separated by commas: its first line is {text[:80]!r}"
+        )
     return names
 
 

@@ -25,14 +25,14 @@ class DirectoryStore:
         self._keep = keep
 
     def save(self, partition: TopicPartition, snapshot: bytes) -> str:
-        """Write `snapshot` durably; older ones beyond `keep` go, never the newest before it."""
+        """Write `snapshot` durably and keep `keep` >= 2: the one before it is the committed one."""
         checksum = f"{crc32c.crc32c(snapshot):08x}"
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             saved = self._saved(partition)
             if saved and _checksum(saved[-1].name) == checksum:
                 return saved[-1].name
-            for old in saved[: -self._keep]:
+            for old in saved[: 1 - self._keep]:
                 old.unlink()
             number = _number(saved[-1].name) + 1 if saved else 0
             name = f"{_prefix(partition)}.{number:08d}.{checksum}{_SUFFIX}"

@@ -33,7 +33,7 @@ def test_paths() -> None:
         ("record.max_bytes", "a size such as 64KiB"),
         ("http.enabled", "true or false"),
         ("http.port", "a whole number from 0 to 65535"),
-        ("state.keep", "a whole number of at least 1"),
+        ("state.keep", "a whole number of at least 2"),
         ("dead_letters.max_share", "a number of more than 0 and at most 1 or null"),
         ("commit.interval", "a duration such as 5s"),
         ("kafka.sasl_password", "text or null"),

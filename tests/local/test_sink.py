@@ -127,24 +127,24 @@ def test_damaged_commit_file_is_refused(tmp_path: Path) -> None:
         sink(tmp_path)
 
 
-@pytest.mark.parametrize("keep", [1, 3])
+@pytest.mark.parametrize("keep", [2, 3])
 def test_store_keeps_the_newest(tmp_path: Path, keep: int) -> None:
     store = DirectoryStore(tmp_path, keep)
     pointers = [store.save(PARTITION, b"%d" % at) for at in range(10)]
     assert store.load(PARTITION, pointers[-1]) == b"9"
     assert store.load(PARTITION, pointers[-2]) == b"8"
-    assert len(list(tmp_path.iterdir())) == keep + 1
+    assert len(list(tmp_path.iterdir())) == keep
     with pytest.raises(SnapshotError, match="cannot be read"):
         store.load(PARTITION, pointers[0])
 
 
 def test_store_writes_a_repeated_save_once(tmp_path: Path) -> None:
-    store = DirectoryStore(tmp_path, 1)
+    store = DirectoryStore(tmp_path, 2)
     assert store.save(PARTITION, b"same") == store.save(PARTITION, b"same")
 
 
 def test_store_finds_damage(tmp_path: Path) -> None:
-    store = DirectoryStore(tmp_path, 1)
+    store = DirectoryStore(tmp_path, 2)
     pointer = store.save(PARTITION, b"state")
     (tmp_path / pointer).write_bytes(b"stato")
     with pytest.raises(SnapshotError, match="checksum"):
@@ -154,7 +154,7 @@ def test_store_finds_damage(tmp_path: Path) -> None:
 
 
 def test_partitions_with_similar_names_keep_apart(tmp_path: Path) -> None:
-    store = DirectoryStore(tmp_path, 1)
+    store = DirectoryStore(tmp_path, 2)
     one, two = TopicPartition("a.b", 1), TopicPartition("a_b", 1)
     pointers = store.save(one, b"1"), store.save(two, b"2")
     assert store.load(one, pointers[0]) == b"1"

@@ -152,6 +152,14 @@ def test_compressed_file_is_refused(tmp_path: Path) -> None:
         FileSource(SourceConfig(path=str(path)))
 
 
+@pytest.mark.parametrize("first", [b"a;b;c", b"a\tb"])
+def test_other_separators_are_refused(opened: Opened, tmp_path: Path, first: bytes) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(first + b"\n1;2;3\n")
+    with pytest.raises(ConfigError, match="not separated by commas: its first line is"):
+        read(opened(path))
+
+
 @pytest.mark.parametrize("first", [b"0.5,-1.25", b"1,2.5\r", b"-1,3"])
 def test_csv_file_without_a_header_is_refused(opened: Opened, tmp_path: Path, first: bytes) -> None:
     path = tmp_path / "in.csv"
