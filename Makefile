@@ -11,7 +11,8 @@ demo: $(INSTALLED)  ## Score real sensor data with the real daemon, no Kafka nee
 	$(BIN)/streamae demo
 
 test: tools check  ## Everything, with a real Apache Kafka that the tests fetch and start.
-	$(BIN)/pytest -m "slow or kafka"
+	$(BIN)/pytest -m "slow and not kafka" -n logical --maxprocesses 4
+	$(BIN)/pytest -m kafka
 
 check: $(INSTALLED)  ## Format, lint, types, import layers and the fast tests.
 	$(BIN)/ruff format --check .
