@@ -36,7 +36,7 @@ bench: $(INSTALLED)  ## The figures in the README.
 
 bench-quality: $(INSTALLED)  ## Other streaming detectors beside streamae, about ten minutes.
 	-$(BIN)/pip install --quiet 'pysad>=0.7'
-	$(BIN)/python -m tests.benchmarks peers
+	$(BIN)/python -m tests.benchmarks.peers
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
