@@ -15,7 +15,7 @@ from streamae.autoencoders.batch import Batch, as_batch, as_records, to_array
 from streamae.numerics.device import resolve_device
 from streamae.numerics.optimizer import Adam
 from streamae.numerics.seeds import generator
-from streamae.numerics.state import State, check_alike
+from streamae.numerics.state import State, check_alike, prefixed, within
 from streamae.types import Floats, Longs
 
 
@@ -150,7 +150,7 @@ class Autoencoder(ABC):
         check_alike(_state(n_features, 0, parameters, adams), state)
         for name, adam in adams.items():
             parameters[name] = torch.tensor(state[name], device=self._device).requires_grad_()
-            adam.load_state_dict({part: state[f"adam.{name}.{part}"] for part in adam.learnt})
+            adam.load_state_dict(within(f"adam.{name}", state))
         self._n_features, self._n_batches = n_features, int(state["n_batches"])
         self._parameters, self._adams = parameters, adams
 
@@ -248,6 +248,5 @@ def _state(
     state: State = {"n_features": np.array(n_features), "n_batches": np.array(n_batches)}
     for name, parameter in parameters.items():
         state[name] = to_array(parameter)
-        for part, array in adams[name].state_dict().items():
-            state[f"adam.{name}.{part}"] = array
+        state |= prefixed(f"adam.{name}", adams[name].state_dict())
     return state

@@ -12,10 +12,13 @@ from streamae.config import DetectorConfig
 from streamae.detector.detector import Detector
 from streamae.detector.explain import Explanation
 from streamae.detector.scores import Learned, Scores
-from streamae.numerics.state import State
+from streamae.numerics.state import State, prefixed, within, without
 from streamae.transforms import Block, Inputs
 from streamae.transforms.history import keys_from_arrays, keys_to_arrays
 from streamae.types import Bools, Doubles, Floats
+
+_WAITING = "unfinished"
+"""Begins the names of the arrays of records behind the last block boundary."""
 
 
 class RowScores(NamedTuple):
@@ -138,7 +141,7 @@ class BlockwiseDetector:
         rows = keys_to_arrays(waiting.keys)
         rows |= {"x": waiting.x.copy(), "timestamps_ms": waiting.timestamps_ms.copy()}
         state = self.detector.state_dict() | self._block.transforms.state_dict()
-        return state | {f"unfinished.{name}": array for name, array in rows.items()}
+        return state | prefixed(_WAITING, rows)
 
     def load_state_dict(self, state: State) -> None:
         """Continue where `state_dict` was called; rows may be absent, as in a daemon's snapshot.
@@ -146,23 +149,23 @@ class BlockwiseDetector:
         Raise ValueError when a name, shape or type differs.
         """
         waiting = self._waiting(state)
-        learnt = {k: v for k, v in state.items() if not k.startswith("unfinished.")}
-        self.detector.load_state_dict(self._block.transforms.load_state_dict(learnt))
+        learnt = self._block.transforms.load_state_dict(without(_WAITING, state))
+        self.detector.load_state_dict(learnt)
         self._block.drop()
         self._block.append(waiting)
 
     def _waiting(self, state: State) -> Inputs:
         """Return the records behind the boundary, none where the state has none."""
         empty = np.empty((0, self._block.features.shape[1]), np.float32)
-        rows = state.get("unfinished.x", empty)
+        waiting = within(_WAITING, state)
+        rows = waiting.get("x", empty)
         if rows.dtype != empty.dtype or rows.shape[1:] != empty.shape[1:]:
             raise ValueError(f"state 'unfinished.x' is {rows.dtype}{list(rows.shape)}")
         if len(rows) >= len(self._block):
             raise ValueError(f"state 'unfinished.x' has {len(rows)} rows, a whole block or more")
         if len(rows) == 0:
             return Inputs.of(rows)
-        keys = {name: state[f"unfinished.{name}"] for name in ("keys", "key_lengths")}
-        return Inputs(rows, state["unfinished.timestamps_ms"], keys_from_arrays(keys))
+        return Inputs(rows, waiting["timestamps_ms"], keys_from_arrays(waiting))
 
     def __getstate__(self) -> tuple[Any, State]:
         """Return what `__init__` took, and the arrays."""

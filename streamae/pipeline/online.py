@@ -8,12 +8,11 @@ from msgspec import UNSET, UnsetType
 from streamae.alerting import Place
 from streamae.config import DetectorConfig, LabelsConfig
 from streamae.detector import Detector, Drift, Learned, Scores
-from streamae.numerics.state import prefixed, within, without
+from streamae.numerics.state import State, prefixed, within, without
 from streamae.pipeline import recent
 from streamae.pipeline.labels import Labelled, Supervision
 from streamae.records import Attribution, Counterfactual, Head, Moved, Reasons, significant
 from streamae.transforms import Block, Inputs
-from streamae.transforms.inputs import Arrays
 from streamae.types import Doubles, Floats, Headers, LabelLog, Longs, TopicPartition
 
 _LABELS = "labels"
@@ -164,14 +163,14 @@ class OnlineDetector:
             return None
         return self.block.transforms.original(self.detector.reconstruct(self.block.x)[slots])
 
-    def state_dict(self) -> Arrays:
+    def state_dict(self) -> State:
         """Return the state at the last block boundary."""
         state = self.detector.state_dict() | self.block.transforms.state_dict()
         if self._supervision is not None:
             state |= prefixed(_LABELS, self._supervision.state_dict())
         return state
 
-    def load_state_dict(self, state: Arrays) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Continue at that boundary; raise ValueError when a name, shape or type differs.
 
         Labels may have been learnt then and not now, or now and not then.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streamae.transforms.inputs import Arrays
+from streamae.numerics.state import State
 from streamae.types import Floats, Longs
 
 LONGEST_KEY = 32
@@ -68,12 +68,12 @@ class History:
         """Forget what came since the last boundary."""
         self._since = {}
 
-    def state_dict(self) -> Arrays:
+    def state_dict(self) -> State:
         """Return rows and keys of the last boundary, the oldest key first."""
         rows = np.stack(list(self._kept.values())) if self._kept else self._nothing[None][:0]
         return {"rows": rows} | keys_to_arrays(list(self._kept))
 
-    def load_state_dict(self, state: Arrays) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Take over what `state_dict` returned; raise ValueError where it does not fit."""
         keys, rows = keys_from_arrays(state), state["rows"]
         if rows.dtype != np.float32 or rows.shape != (len(keys), *self._nothing.shape):
@@ -86,14 +86,14 @@ class History:
         return self._kept.get(key, self._nothing) if rows is None else rows
 
 
-def keys_to_arrays(keys: Sequence[Key]) -> Arrays:
+def keys_to_arrays(keys: Sequence[Key]) -> State:
     """Return keys as their bytes in a row, and the length of each, -1 for None."""
     lengths: Longs = np.array([-1 if key is None else len(key) for key in keys], np.int64)
     text = np.frombuffer(b"".join(filter(None, keys)), np.uint8)
     return {"keys": text, "key_lengths": lengths}
 
 
-def keys_from_arrays(state: Arrays) -> list[Key]:
+def keys_from_arrays(state: State) -> list[Key]:
     """Return what `keys_to_arrays` was given; raise ValueError for anything else."""
     lengths: npt.NDArray[Any] = state["key_lengths"]
     text = state["keys"].tobytes()

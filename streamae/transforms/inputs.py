@@ -1,14 +1,11 @@
 """What transforms read, and what they make of it."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from streamae.types import NO_TIMESTAMP, Floats, Longs
-
-Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 
 
 class Inputs(NamedTuple):

@@ -3,8 +3,9 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from streamae.numerics.state import State
 from streamae.transforms.history import History
-from streamae.transforms.inputs import Arrays, Inputs
+from streamae.transforms.inputs import Inputs
 from streamae.types import Floats
 
 
@@ -33,12 +34,12 @@ class Transform(ABC):
         if self.history is not None:
             self.history.drop()
 
-    def state_dict(self) -> Arrays:
+    def state_dict(self) -> State:
         """Return what was decided and what is kept, as arrays."""
         state = {name: getattr(self, name).copy() for name in self.decided}
         return state if self.history is None else state | self.history.state_dict()
 
-    def load_state_dict(self, state: Arrays) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Continue where `state_dict` was called; raise ValueError where it does not fit."""
         for name in self.decided:
             mine, array = getattr(self, name), state[name]

@@ -6,14 +6,18 @@ from typing import Any
 import numpy as np
 
 from streamae.config import DetectorConfig
+from streamae.numerics.state import State, prefixed, within, without
 from streamae.records import CHANGE
 from streamae.transforms.calendar import Calendar
 from streamae.transforms.diff import Diff
 from streamae.transforms.heavy_tails import HeavyTails
-from streamae.transforms.inputs import Arrays, Context, Inputs
+from streamae.transforms.inputs import Context, Inputs
 from streamae.transforms.lag import Lag
 from streamae.transforms.transform import ContextTransform, FeatureTransform, Transform
 from streamae.types import Bools, Floats
+
+_OWN = "transforms"
+"""Begins the names of their arrays."""
 
 
 class Transforms:
@@ -94,32 +98,26 @@ class Transforms:
         for part in self._parts.values():
             part.drop()
 
-    def state_dict(self) -> Arrays:
+    def state_dict(self) -> State:
         """Return what was decided and what is remembered at the last `keep`."""
-        state: Arrays = {"transforms.fitted": np.array(self.fitted)}
-        for prefix, part in self._parts.items() if self.fitted else ():
-            for name, array in part.state_dict().items():
-                state[f"transforms.{prefix}.{name}"] = array
-        return state
+        state: State = {"fitted": np.array(self.fitted)}
+        for name, part in self._parts.items() if self.fitted else ():
+            state |= prefixed(name, part.state_dict())
+        return prefixed(_OWN, state)
 
-    def load_state_dict(self, state: Arrays) -> Arrays:
+    def load_state_dict(self, state: State) -> State:
         """Continue where `state_dict` was called; return what is not the transforms' own.
 
         Raise ValueError where the state does not fit.
         """
+        own = within(_OWN, state)
         try:
-            self.fitted = bool(state["transforms.fitted"])
-            for prefix, part in self._parts.items() if self.fitted else ():
-                part.load_state_dict(_own(state, f"transforms.{prefix}."))
+            self.fitted = bool(own["fitted"])
+            for name, part in self._parts.items() if self.fitted else ():
+                part.load_state_dict(within(name, own))
         except KeyError as error:
             raise ValueError(f"state lacks {error.args[0]!r} of the transforms") from error
-        return {name: array for name, array in state.items() if not name.startswith("transforms.")}
+        return without(_OWN, state)
 
     def _chosen(self, columns: Bools) -> list[str]:
         return [self._features[column] for column in np.flatnonzero(columns).tolist()]
-
-
-def _own(state: Arrays, prefix: str) -> Arrays:
-    return {
-        name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)
-    }
