@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -12,27 +12,16 @@ import numpy.typing as npt
 from streamae import snapshot
 from streamae.config import Config, DetectorConfig
 from streamae.detector import Explanation, Learned
-from streamae.detector.blockwise import BlockwiseDetector, config_of, numbered
+from streamae.detector.blockwise import BlockwiseDetector, Verdicts, config_of, numbered
 from streamae.errors import SnapshotError
 from streamae.numerics.state import without
 from streamae.transforms import Inputs
-from streamae.types import Bools, Doubles, Floats, TopicPartition
+from streamae.types import Floats, TopicPartition
 
 Key = bytes | str | None
 Keys = Sequence[Key] | None
 
 _MATRIX = 2
-
-
-class Verdicts(NamedTuple):
-    """What the detector says about n rows."""
-
-    score: Floats
-    """[n], higher is more anomalous; NaN in the stream's first block, which has no model yet."""
-    p_value: Doubles
-    """[n], share of earlier scores at least as high; 1 until warm."""
-    warm: Bools
-    """[n], whether the p-value means something."""
 
 
 class Detector:
@@ -124,8 +113,7 @@ class Detector:
         learnt the block; `score_learn` learns it in between.
         """
         inputs = self._inputs(x, timestamps_ms, keys)
-        scores = self._ready().score(inputs)
-        return Verdicts(*scores, np.full(len(inputs.x), self.warm))
+        return self._ready().score(inputs)
 
     def learn(
         self, x: npt.ArrayLike, timestamps_ms: npt.ArrayLike | None = None, keys: Keys = None
@@ -139,8 +127,7 @@ class Detector:
     ) -> Verdicts:
         """Score each row of x[n, d], then learn it: prequential evaluation."""
         inputs = self._inputs(x, timestamps_ms, keys)
-        scores, warm = self._ready().score_learn(inputs)
-        return Verdicts(*scores, warm)
+        return self._ready().score_learn(inputs)
 
     def explain(
         self, x: npt.ArrayLike, timestamp_ms: int | None = None, key: Key = None

@@ -9,16 +9,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from streamae.budget import AlertBudget
 from streamae.config import Budget, Config, RecordConfig, parse_budget
 from streamae.decode.parse import RejectedError, cell_value, key_of, timestamp_of
-from streamae.detector.blockwise import BlockwiseDetector, numbered
+from streamae.detector.blockwise import BlockwiseDetector, Verdicts, numbered
 from streamae.errors import ConfigError
 from streamae.labelled import LabelledStream, read, select
+from streamae.numerics.ranking import average_precision, roc_auc
 from streamae.transforms import Inputs
 from streamae.types import NO_TIMESTAMP, Bools, Doubles, Floats
 
@@ -81,14 +82,6 @@ class Report:
         return "\n".join(text + [f"note: {note}" for note in self.notes])
 
 
-class Verdicts(NamedTuple):
-    """What the detector said about each row, [n] each."""
-
-    score: Floats
-    p_value: Doubles
-    warm: Bools
-
-
 def evaluate(
     path: Path,
     config: Config,
@@ -101,10 +94,7 @@ def evaluate(
     Raise `ConfigError` when the file cannot be used or the budget is not a share of records.
     """
     share = _share(config.alerting.budget)
-    roles = (config.record.key_field, config.record.timestamp_field)
-    stream = read(path, label, rows, [field for field in roles if field is not None])
-    if config.record.features != "auto":
-        stream = select(stream, config.record.features)
+    stream = _stream(path, config.record, label, rows)
     inputs, accepted = _inputs(stream, config.record)
     anomalous, features = stream.anomalous[accepted], stream.features
     x = inputs.x
@@ -140,15 +130,14 @@ def judge(
 ) -> Verdicts:
     """Return the prequential verdicts on records, or on rows x[n, d] without keys and event times.
 
-    The features are x0, x1, ... unless named.
-    Rows are scored in blocks with the model of the finished blocks; a partial last block is scored
-    and not learnt, as in a daemon that waits for the rest of it.
+    The features are x0, x1, ... unless named. Rows are scored in blocks with the model of the
+    finished blocks; a partial last block is scored and not learnt, as in a daemon that waits for
+    the rest of it.
     """
     inputs = records if isinstance(records, Inputs) else Inputs.of(records)
     names = numbered(inputs.x.shape[1]) if features is None else features
     detector = BlockwiseDetector(config.detector, names, stream)
-    scores, warm = detector.score_learn(inputs)
-    return Verdicts(*scores, warm)
+    return detector.score_learn(inputs)
 
 
 def flag(p_value: Doubles, config: Config, share: float) -> tuple[int, Bools]:
@@ -162,6 +151,15 @@ def flag(p_value: Doubles, config: Config, share: float) -> tuple[int, Bools]:
         flagged.append(block)
         budget.observe(np.full(len(block), NO_TIMESTAMP), int(block.sum()))
     return first, np.concatenate(flagged)
+
+
+def _stream(
+    path: Path, record: RecordConfig, label: str | None, rows: int | None
+) -> LabelledStream:
+    """Return the stream with the configured features, and the columns that are keys or times."""
+    roles = (record.key_field, record.timestamp_field)
+    stream = read(path, label, rows, [field for field in roles if field is not None])
+    return stream if record.features == "auto" else select(stream, record.features)
 
 
 def _inputs(stream: LabelledStream, record: RecordConfig) -> tuple[Inputs, Bools]:
@@ -183,42 +181,6 @@ def _inputs(stream: LabelledStream, record: RecordConfig) -> tuple[Inputs, Bools
             accepted[row] = False
     kept = [keys[row] for row in np.flatnonzero(accepted).tolist()]
     return Inputs(stream.x[accepted], times_ms[accepted], kept), accepted
-
-
-def roc_auc(scores: Floats | Doubles, anomalous: Bools) -> float | None:
-    """Return the Mann-Whitney statistic of `scores` [n] over its maximum; None for one class.
-
-    Tied scores take their average rank. Raise `ValueError` for a score that is not a number.
-    """
-    positives, negatives = _tally(scores, anomalous)
-    n_positive, n_negative = int(positives.sum()), int(negatives.sum())
-    if not n_positive or not n_negative:
-        return None
-    below = np.cumsum(negatives) - negatives
-    return float(positives @ (below + negatives / 2) / (n_positive * n_negative))
-
-
-def average_precision(scores: Floats | Doubles, anomalous: Bools) -> float | None:
-    """Return the sum of precision times gained recall over falling thresholds; None for one class.
-
-    Tied scores share one threshold. Raise `ValueError` for a score that is not a number.
-    """
-    positives, negatives = _tally(scores, anomalous)
-    if not positives.sum() or not negatives.sum():
-        return None
-    hits, gained = np.cumsum(positives[::-1]), positives[::-1]
-    flagged = np.cumsum((positives + negatives)[::-1])
-    return float((hits / flagged) @ gained / hits[-1])
-
-
-def _tally(scores: Floats | Doubles, anomalous: Bools) -> tuple[Doubles, Doubles]:
-    """Return the anomalies and the clean rows at each distinct score, rising."""
-    if not np.isfinite(scores).all():
-        raise ValueError("a score is not a finite number")
-    values, place = np.unique(scores, return_inverse=True)
-    everyone = np.bincount(place, minlength=len(values)).astype(np.float64)
-    positives = np.bincount(place[anomalous], minlength=len(values)).astype(np.float64)
-    return positives, everyone - positives
 
 
 def _notes(first: int, accepted: Bools, anomalous: Bools, warm_from: int) -> tuple[str, ...]:

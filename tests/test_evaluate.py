@@ -12,8 +12,9 @@ import pytest
 from streamae.config import AlertingConfig, Config, DetectorConfig, RecordConfig
 from streamae.detector import Detector
 from streamae.errors import ConfigError
-from streamae.evaluate import average_precision, evaluate, flag, judge, roc_auc
+from streamae.evaluate import evaluate, flag, judge
 from streamae.local import MemoryLog
+from streamae.numerics.ranking import average_precision, roc_auc
 from streamae.pipeline import Pipeline
 from streamae.types import NO_TIMESTAMP, RecordBatch, TopicPartition
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from streamae.evaluate import UNJUDGED_ROWS, average_precision, roc_auc
+from streamae.evaluate import UNJUDGED_ROWS
+from streamae.numerics.ranking import average_precision, roc_auc
 from streamae.records import Alert, Attribution, Drift, Recovered, Score, Severity
 from streamae.terminal import Style
 from streamae.types import Bools

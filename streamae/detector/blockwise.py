@@ -21,11 +21,15 @@ _WAITING = "unfinished"
 """Begins the names of the arrays of records behind the last block boundary."""
 
 
-class RowScores(NamedTuple):
+class Verdicts(NamedTuple):
+    """What the detector says about n rows."""
+
     score: Floats
     """[n], higher is more anomalous; NaN in the stream's first block, which has no model yet."""
     p_value: Doubles
     """[n], share of earlier scores at least as high; 1 until warm."""
+    warm: Bools
+    """[n], whether the p-value means something."""
 
 
 def config_of(hyperparameters: dict[str, Any]) -> DetectorConfig:
@@ -74,17 +78,18 @@ class BlockwiseDetector:
         """Copy of the rows [m, d] that wait for their block to be complete."""
         return self._block.inputs.x.copy()
 
-    def score(self, inputs: Inputs) -> RowScores:
+    def score(self, inputs: Inputs) -> Verdicts:
         """Score the next records of the stream, all with the present model; change nothing."""
-        scores = _empty(len(inputs.x))
+        verdicts = _empty(len(inputs.x))
+        verdicts.warm[:] = self.detector.warm
         x, block, first = self._block.columns(inputs), self._block.x.copy(), self._block.n
         with _threads(self._threads):
             for rows in self._pieces(len(x)):
                 slots = slice(first, first + rows.stop - rows.start)
                 block[slots] = x[rows]
-                _take(self.detector.score(block, slots.stop), slots, scores, rows)
+                _take(self.detector.score(block, slots.stop), slots, verdicts, rows)
                 first = 0
-        return scores
+        return verdicts
 
     def learn(self, inputs: Inputs) -> list[Learned]:
         """Take in records and learn each block they complete; return what these taught."""
@@ -96,19 +101,18 @@ class BlockwiseDetector:
                     learned.append(self._finish(self._score()))
         return learned
 
-    def score_learn(self, inputs: Inputs) -> tuple[RowScores, Bools]:
-        """Score each record, then learn it; also say [n] which were scored by a warm detector."""
-        n = len(inputs.x)
-        scores, warm = _empty(n), np.empty(n, np.bool_)
+    def score_learn(self, inputs: Inputs) -> Verdicts:
+        """Score each record, then learn it."""
+        verdicts = _empty(len(inputs.x))
         with _threads(self._threads):
-            for rows in self._pieces(n):
+            for rows in self._pieces(len(inputs.x)):
                 slots = self._block.append(inputs.rows(rows))
                 block = self._score()
-                _take(block, slots, scores, rows)
-                warm[rows] = self.detector.warm
+                _take(block, slots, verdicts, rows)
+                verdicts.warm[rows] = self.detector.warm
                 if not self._block.room:
                     self._finish(block)
-        return scores, warm
+        return verdicts
 
     def explain(self, inputs: Inputs) -> Explanation:
         """Explain one record as the next; raise ValueError before the first block is learnt."""
@@ -194,13 +198,13 @@ class BlockwiseDetector:
         return learned
 
 
-def _empty(n: int) -> RowScores:
-    return RowScores(np.empty(n, np.float32), np.empty(n))
+def _empty(n: int) -> Verdicts:
+    return Verdicts(np.empty(n, np.float32), np.empty(n), np.empty(n, np.bool_))
 
 
-def _take(block: Scores, slots: slice, scores: RowScores, rows: slice) -> None:
-    scores.score[rows] = block.score[slots]
-    scores.p_value[rows] = block.p_value[slots]
+def _take(block: Scores, slots: slice, verdicts: Verdicts, rows: slice) -> None:
+    verdicts.score[rows] = block.score[slots]
+    verdicts.p_value[rows] = block.p_value[slots]
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""What autoencoders and the detector are built of: seeds, state, device, optimiser, corruption."""
+"""What is built on: seeds, state, device, optimiser, corruption, and the ranking of scores."""

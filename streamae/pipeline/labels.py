@@ -35,6 +35,7 @@ import numpy as np
 
 from streamae.config import LabelsConfig
 from streamae.detector import Detector, LogisticHead
+from streamae.numerics.ranking import roc_auc
 from streamae.numerics.state import State, prefixed, within
 from streamae.pipeline.recent import Recent, Rows, Target, text_digest
 from streamae.records import Label
@@ -220,10 +221,9 @@ class Supervision:
         """Compare the labels with what the head said before it knew them."""
         given = ~np.isnan(self._examples.probability)
         probability, anomalous = self._examples.probability[given], self._anomalous[given]
-        if anomalous.all() or not anomalous.any():
+        auc = roc_auc(probability, anomalous)
+        if auc is None:
             return
         ones, zeros = probability[anomalous], probability[~anomalous]
         loss = -np.log(np.maximum(ones, 1e-12)).mean() - np.log(np.maximum(1 - zeros, 1e-12)).mean()
-        done.log_loss = float(loss / 2)
-        above = (ones[:, None] > zeros).mean() + (ones[:, None] == zeros).mean() / 2
-        done.roc_auc = float(above)
+        done.log_loss, done.roc_auc = float(loss / 2), auc

@@ -8,8 +8,9 @@ import torch
 from river.datasets import Shuttle
 
 from streamae.autoencoders import MODELS, Autoencoder
-from streamae.evaluate import UNJUDGED_ROWS, roc_auc
+from streamae.evaluate import UNJUDGED_ROWS
 from streamae.labelled import LabelledStream, read
+from streamae.numerics.ranking import roc_auc
 from tests.autoencoders.prequential import prequential_scores
 from tests.streams import vectors
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from streamae.config import Config, DetectorConfig
 from streamae.config.models import ModelName
-from streamae.evaluate import UNJUDGED_ROWS, average_precision, judge, roc_auc
+from streamae.evaluate import UNJUDGED_ROWS, judge
 from streamae.labelled import LabelledStream
+from streamae.numerics.ranking import average_precision, roc_auc
 from tests.benchmarks.quality import public_sets, shelf_with_data, shuttle
 
 

@@ -21,8 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamae.evaluate import UNJUDGED_ROWS, average_precision, roc_auc
+from streamae.evaluate import UNJUDGED_ROWS
 from streamae.labelled import LabelledStream
+from streamae.numerics.ranking import average_precision, roc_auc
 from streamae.types import Doubles
 from tests.benchmarks import machine, plot
 from tests.benchmarks.peer_scorers import PEERS

@@ -12,8 +12,9 @@ import numpy as np
 from river import datasets
 
 from streamae.config import Config
-from streamae.evaluate import UNJUDGED_ROWS, average_precision, judge, roc_auc
+from streamae.evaluate import UNJUDGED_ROWS, judge
 from streamae.labelled import LabelledStream, read
+from streamae.numerics.ranking import average_precision, roc_auc
 from streamae.types import Doubles, Floats
 
 ROWS = 20_000

@@ -9,7 +9,8 @@ from river import datasets
 from streamae import app, demo
 from streamae.config import file as configfile
 from streamae.errors import ConfigError, StorageError
-from streamae.evaluate import judge, roc_auc
+from streamae.evaluate import judge
+from streamae.numerics.ranking import roc_auc
 
 
 @pytest.mark.slow

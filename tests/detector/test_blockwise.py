@@ -27,9 +27,9 @@ def test_rows_in_any_number_are_whole_blocks(size: int) -> None:
     x = checks.stream(640)
     blockwise = BlockwiseDetector(CONFIG, FEATURES, "topic/0")
     pieces = [blockwise.score_learn(Inputs.of(x[at : at + size])) for at in range(0, 640, size)]
-    scores = np.concatenate([scores.score for scores, _ in pieces])
+    scores = np.concatenate([piece.score for piece in pieces])
     assert scores.tobytes() == b"".join(answers)
-    assert np.concatenate([warm for _, warm in pieces]).argmax() == 64 + 128
+    assert np.concatenate([piece.warm for piece in pieces]).argmax() == 64 + 128
     checks.assert_same_state(blockwise.detector, expected)
 
 
@@ -47,7 +47,7 @@ def test_score_is_what_the_rows_will_get_up_to_the_end_of_the_block() -> None:
     before = pickle.dumps(blockwise)
     scores = blockwise.score(Inputs.of(x[600:]))
     assert pickle.dumps(blockwise) == before
-    learnt, _ = blockwise.score_learn(Inputs.of(x[600:]))
+    learnt = blockwise.score_learn(Inputs.of(x[600:]))
     assert scores.score[:40].tobytes() == learnt.score[:40].tobytes()
     assert scores.p_value[:40].tobytes() == learnt.p_value[:40].tobytes()
     assert np.isfinite(scores.score).all()

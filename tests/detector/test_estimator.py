@@ -14,7 +14,8 @@ from river.checks import common
 
 from streamae import StreamingAnomalyDetector
 from streamae.config import Config, DetectorConfig
-from streamae.evaluate import judge, roc_auc
+from streamae.evaluate import judge
+from streamae.numerics.ranking import roc_auc
 from tests import checks
 
 SMALL = {"block_size": 64, "n_latents": 16, "warmup_records": 128, "device": "cpu"}

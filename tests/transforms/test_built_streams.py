@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from streamae import Detector
-from streamae.evaluate import roc_auc
+from streamae.numerics.ranking import roc_auc
 from streamae.pipeline import Pipeline
 from streamae.records import Alert
 from streamae.types import NO_TIMESTAMP, Bools, Floats

@@ -8,7 +8,8 @@ import pytest
 from streamae import Detector
 from streamae.config import Config, DetectorConfig, RecordConfig
 from streamae.errors import ConfigError
-from streamae.evaluate import evaluate, roc_auc
+from streamae.evaluate import evaluate
+from streamae.numerics.ranking import roc_auc
 from tests.transforms.streams import walks
 
 
