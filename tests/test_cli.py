@@ -187,7 +187,7 @@ def test_a_reader_may_leave(verb: str) -> None:
 def test_the_first_signal_stops_and_the_second_aborts(signum: signal.Signals) -> None:
     code = """
 import time
-from streamae.cli import _stop_on_signal
+from streamae.verbs.run import _stop_on_signal
 _stop_on_signal(lambda: print("stopping", flush=True))
 print("ready", flush=True)
 time.sleep(30)

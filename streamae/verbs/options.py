@@ -1,0 +1,44 @@
+"""What several verbs share: the options of the configuration, and values that options take."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TypeAlias
+
+from streamae.config import Config
+from streamae.config import file as configfile
+
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - unnamed.
+"""What `add_subparsers` returns; verbs are added to it."""
+
+
+def add_verb(verbs: Verbs, name: str, about: str) -> argparse.ArgumentParser:
+    """Add a verb that works from a configuration, and return its parser."""
+    parser = verbs.add_parser(name, help=about)
+    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="default: all defaults")
+    add_overrides(parser)
+    return parser
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Let single keys be set."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="KEY=VALUE",
+        help="override a key, as in --set source.kind=kafka; may be repeated",
+    )
+
+
+def load(arguments: argparse.Namespace) -> Config:
+    """Return the configuration of a verb added by `add_verb`; raise `ConfigError`."""
+    return configfile.load(arguments.config, arguments.overrides, os.environ)
+
+
+def positive(text: str) -> int:
+    """Return a whole number above 0 as an option's type does."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, got {text!r}")
+    return int(text)
