@@ -1,5 +1,5 @@
 # Every command works on a fresh machine with Python >= 3.11; `make test` also needs Java 17,
-# Maven, Chromium and promtool, and installs them on Debian when it runs as root.
+# Maven, Chromium, Prometheus and Alertmanager, and installs them on Debian when it runs as root.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

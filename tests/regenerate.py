@@ -19,12 +19,12 @@ def generated() -> dict[Path, str]:
     readme = (ROOT / "README.md").read_text()
     readme = between(readme, "config", reference.table())
     readme = between(readme, "models", reference.models())
-    readme = between(readme, "metrics", metrics.reference())
     return {
         **schemas,
         ROOT / "config/streamae.yaml": reference.template(),
         ROOT / "config/streamae.schema.json": json.dumps(reference.schema(), indent=2) + "\n",
         ROOT / "README.md": readme,
+        ROOT / "deploy/metrics.md": metrics.reference(),
     }
 
 

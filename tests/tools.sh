@@ -3,7 +3,8 @@
 set -eu
 
 missing=""
-for pair in java:openjdk-17-jre-headless mvn:maven chromium:chromium promtool:prometheus; do
+for pair in java:openjdk-17-jre-headless mvn:maven chromium:chromium promtool:prometheus \
+    prometheus-alertmanager:prometheus-alertmanager; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 [ -n "$missing" ] || exit 0

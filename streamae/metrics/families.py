@@ -14,6 +14,7 @@ from streamae.types import Channel
 Stage = Literal["decode", "score", "alert", "train", "checkpoint", "commit", "restore"]
 Rebalance = Literal["assigned", "revoked", "lost"]
 Outcome = Literal["committed", "aborted"]
+Reload = Literal["success", "failure"]
 Where = Literal["input", "score", "loss"]
 
 CHOICES: Mapping[str, Sequence[str]] = {
@@ -68,6 +69,18 @@ class Metric(Enum):
     )
     CONFIG_HASH_INFO = Family(
         "gauge", "Always 1; its label differs between configurations.", ("hash",)
+    )
+    CONFIG_RELOADS = Family(
+        "counter",
+        "Reloads of the configuration; a failed one changed nothing.",
+        ("outcome",),
+        choices=get_args(Reload),
+    )
+    CONFIG_LAST_RELOAD_SUCCESSFUL = Family(
+        "gauge", "1 unless the last reload failed and an earlier configuration is in force."
+    )
+    CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS = Family(
+        "gauge", "Unix time the configuration in force was loaded."
     )
     START_TIME_SECONDS = Family("gauge", "Unix time the daemon was started.")
     AVAILABLE_MEMORY_BYTES = Family(
@@ -191,9 +204,18 @@ class Metric(Enum):
         return f"streamae_{self.name.lower()}{suffix}"
 
 
+_PREFACE = """\
+# Metrics
+
+Served at `/metrics`. Series with the labels `topic` and `partition` are there while the process
+owns the partition; counters and histograms start at 0, gauges with their first value. The usual
+`process_*` metrics (CPU, memory, file descriptors, start time) come with them.
+"""
+
+
 def reference() -> str:
-    """Return the table of all metrics in Markdown."""
-    rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
+    """Return the page about all metrics in Markdown."""
+    rows = [_PREFACE, "| metric | kind | labels | meaning |", "|---|---|---|---|"]
     for metric in Metric:
         family = metric.value
         labels = ", ".join(f"`{label}`" for label in family.labels)

@@ -65,7 +65,16 @@ class Metrics:
     def build(self, version: str, torch: str, device: str, config_hash: str) -> None:
         """Say what runs."""
         self._series.set(Metric.BUILD_INFO, 1, (version, torch, device))
-        self._series.set(Metric.CONFIG_HASH_INFO, 1, (config_hash,))
+        self._configured(config_hash)
+
+    def reloaded(self, config_hash: str | None) -> None:
+        """Count a reload of the configuration; None says that it failed and changed nothing."""
+        if config_hash is None:
+            self._series.add(Metric.CONFIG_RELOADS, 1, ("failure",))
+            self._series.set(Metric.CONFIG_LAST_RELOAD_SUCCESSFUL, 0)
+            return
+        self._series.add(Metric.CONFIG_RELOADS, 1, ("success",))
+        self._configured(config_hash)
 
     def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         """Start the series of `partitions`."""
@@ -233,6 +242,12 @@ class Metrics:
     def value(self, metric: Metric, partition: TopicPartition) -> float | None:
         """Return a gauge of a partition; None before its first value."""
         return self._series.value(metric, _labels(partition))
+
+    def _configured(self, config_hash: str) -> None:
+        self._series.clear(Metric.CONFIG_HASH_INFO)
+        self._series.set(Metric.CONFIG_HASH_INFO, 1, (config_hash,))
+        self._series.set(Metric.CONFIG_LAST_RELOAD_SUCCESSFUL, 1)
+        self._series.set(Metric.CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS, self._now())
 
     def _look(self) -> None:
         """Set what nobody reports; called for each scrape."""

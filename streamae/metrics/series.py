@@ -72,6 +72,11 @@ class Series(Collector):
         with self._lock:
             self._values[metric][labels] = float(value)
 
+    def clear(self, metric: Metric) -> None:
+        """End all series of a counter or gauge."""
+        with self._lock:
+            self._values[metric].clear()
+
     def derive(self, metric: Metric, source: Metric, of: Callable[[float], float]) -> None:
         """Set a gauge wherever another has a value, to a function of that."""
         with self._lock:

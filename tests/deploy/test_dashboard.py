@@ -9,7 +9,7 @@ import yaml
 
 from tests.deploy.promtool import promtool, unknown_metrics
 
-FILE = Path(__file__).parents[2] / "deploy/grafana/streamae.json"
+FILE = Path(__file__).parents[2] / "deploy/grafana/dashboards/operations.json"
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_every_query_is_understood(dashboard: dict[str, Any], tmp_path: Path) ->
 
 
 def test_it_can_be_provisioned_anywhere(dashboard: dict[str, Any]) -> None:
-    assert dashboard["uid"] == "streamae"
+    assert dashboard["uid"] == "streamae-operations"
     assert "id" not in dashboard
     sources = [panel["datasource"]["uid"] for panel in dashboard["panels"] if "targets" in panel]
     assert set(sources) == {"${datasource}"}

@@ -45,6 +45,7 @@ class Sample:
 def report_everything(metrics: Metrics, partition: TopicPartition) -> None:
     """Call every method once."""
     metrics.build("0.1.0", "2.4", "cpu", "abc")
+    metrics.reloaded("def")
     metrics.polled(0.01, {partition: 5})
     metrics.consumed(partition, 3, 300)
     metrics.invalid(partition, "empty")

@@ -116,6 +116,25 @@ def test_backpressure_is_time_spent_while_records_wait(
     assert sample("backpressure_seconds_total") == 0.75
 
 
+def test_reloads(metrics: Metrics, sample: Sample, clock: Clock) -> None:
+    assert sample("config_reloads_total", outcome="failure") == 0
+    metrics.build("0.1.0", "2.4", "cpu", "abc")
+    assert sample("config_last_reload_successful") == 1
+    assert sample("config_last_reload_success_timestamp_seconds") == 1000
+    clock.now = 1001.0
+    metrics.reloaded(None)
+    assert sample("config_last_reload_successful") == 0
+    assert sample("config_last_reload_success_timestamp_seconds") == 1000
+    assert sample("config_hash_info", hash="abc") == 1
+    metrics.reloaded("def")
+    assert sample("config_last_reload_successful") == 1
+    assert sample("config_last_reload_success_timestamp_seconds") == 1001
+    assert sample("config_hash_info", hash="def") == 1
+    assert sample("config_hash_info", hash="abc") is None
+    assert sample("config_reloads_total", outcome="failure") == 1
+    assert sample("config_reloads_total", outcome="success") == 1
+
+
 def test_a_loss_that_is_no_number_is_counted(metrics: Metrics, sample: Sample) -> None:
     metrics.learned(A, 256, Learned())
     assert sample("nonfinite_total", **LABELS, where="loss") == 0
