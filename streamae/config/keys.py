@@ -1,5 +1,10 @@
-"""The configuration keys as a table, read off the structs of `config`."""
+"""The keys of a document as a table, read off its structs; the configuration is one.
 
+Paths are dotted, as in `source.kind`. A field that is a list of sections counts once, as
+`tests[].name`; a place in a file says which one, as `tests[2].name`.
+"""
+
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeGuard, get_args, get_origin
@@ -9,7 +14,7 @@ from msgspec import NODEFAULT
 from msgspec import inspect as introspect
 
 from streamae.config.sections import Config, Section
-from streamae.config.values import Duration, Secret, Size
+from streamae.config.values import Duration, Secret, Size, Span
 
 _WORDS: Final[Mapping[type, str]] = {
     introspect.BoolType: "true or false",
@@ -21,7 +26,9 @@ _WORDS: Final[Mapping[type, str]] = {
     Duration: "a duration such as 5s",
     Size: "a size such as 64KiB",
     Secret: "text",
+    Span: "a whole number or a range such as 10-20",
 }
+_INDEX: Final = re.compile(r"\[\d+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +71,19 @@ class Key:
         return any(isinstance(part, introspect.VarTupleType) for part in self.alternatives)
 
 
-def keys() -> Mapping[str, Key]:
-    """Return every key by its dotted path, in the order of the structs."""
-    return {key.path: key for key in _keys_of(Config, "")}
+def keys(root: type[Section] = Config) -> Mapping[str, Key]:
+    """Return every key by its path, in the order of the structs."""
+    return {key.path: key for key in _keys_of(root, "")}
 
 
-def sections() -> Mapping[str, type[Section]]:
-    """Return every section by its dotted path; the path of the root is empty."""
-    return dict(_sections_of(Config, ""))
+def sections(root: type[Section] = Config) -> Mapping[str, type[Section]]:
+    """Return every section by its path; the path of the root is empty."""
+    return dict(_sections_of(root, ""))
+
+
+def pattern(path: str) -> str:
+    """Return the path of the key that a place in a file is about."""
+    return _INDEX.sub("[]", path)
 
 
 def lookup(config: Config, path: str) -> Any:
@@ -92,20 +104,36 @@ def is_section(annotation: Any) -> TypeGuard[type[Section]]:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
+def listed_section(annotation: Any) -> type[Section] | None:
+    """Return the section that a field of this type is a list of."""
+    item = get_args(annotation)[0] if get_origin(annotation) is tuple else None
+    return item if is_section(item) else None
+
+
+def _below(section: type[Section], path: str) -> Iterator[tuple[Any, str, type[Section] | None]]:
+    """Yield each field with its path, and the section that it is or is a list of."""
+    for field in msgspec.structs.fields(section):
+        here, listed = join(path, field.name), listed_section(field.type)
+        if listed is not None:
+            yield field, f"{here}[]", listed
+        else:
+            yield field, here, field.type if is_section(field.type) else None
+
+
 def _sections_of(section: type[Section], path: str) -> Iterator[tuple[str, type[Section]]]:
     yield path, section
-    for field in msgspec.structs.fields(section):
-        if is_section(field.type):
-            yield from _sections_of(field.type, join(path, field.name))
+    for _, here, below in _below(section, path):
+        if below is not None:
+            yield from _sections_of(below, here)
 
 
 def _keys_of(section: type[Section], path: str) -> Iterator[Key]:
-    for field in msgspec.structs.fields(section):
-        if is_section(field.type):
-            yield from _keys_of(field.type, join(path, field.name))
+    for field, here, below in _below(section, path):
+        if below is not None:
+            yield from _keys_of(below, here)
             continue
         default = field.default if field.default_factory is NODEFAULT else field.default_factory()
-        yield Key(join(path, field.name), field.type, default, _description(field.type))
+        yield Key(here, field.type, default, _description(field.type))
 
 
 def _description(annotation: Any) -> str:

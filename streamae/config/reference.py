@@ -10,7 +10,9 @@ import yaml
 from streamae.config.file import plain
 from streamae.config.keys import Key, keys, sections
 from streamae.config.models import MODELS
-from streamae.config.values import Duration, Size
+from streamae.config.section import Section
+from streamae.config.sections import Config
+from streamae.config.values import Duration, Size, Span
 
 _HEADER: Final = """\
 # yaml-language-server: $schema=streamae.schema.json
@@ -26,29 +28,33 @@ _HEADER: Final = """\
 _LINE_CHARS: Final = 100
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of a configuration file, for editors."""
+def schema(root: type[Section] = Config, title: str = "streamae configuration") -> dict[str, Any]:
+    """Return the JSON Schema of a file of these keys, for editors."""
     # A section all of whose keys are commented out is null in YAML.
     objects: dict[str, dict[str, Any]] = {
         path: {"type": ["object", "null"], "properties": {}, "additionalProperties": False}
-        for path in sections()
+        for path in sections(root)
     }
-    for path, key in keys().items():
+    for path, key in keys(root).items():
         section, _, name = path.rpartition(".")
         objects[section]["properties"][name] = _key_schema(key)
     for path, section_schema in objects.items():
         parent, _, name = path.rpartition(".")
-        if path:
+        if name.endswith("[]"):
+            listed = {"type": ["array", "null"], "items": section_schema}
+            objects[parent]["properties"][name.removesuffix("[]")] = listed
+        elif path:
             objects[parent]["properties"][name] = section_schema
     dialect = "https://json-schema.org/draft/2020-12/schema"
-    return {"$schema": dialect, "title": "streamae configuration"} | objects[""]
+    return {"$schema": dialect, "title": title} | objects[""]
 
 
-def table() -> str:
+def table(root: type[Section] = Config) -> str:
     """Return every key with its values, default and meaning as a Markdown table."""
     rows = [("Key", "Takes", "Default", "Meaning"), ("---",) * 4]
     rows += [
-        (f"`{key.path}`", key.expected, f"`{_inline(key)}`", key.about) for key in keys().values()
+        (f"`{key.path}`", key.expected, f"`{_inline(key)}`", key.about)
+        for key in keys(root).values()
     ]
     escaped = ([cell.replace("|", r"\|") for cell in row] for row in rows)
     return "".join(f"| {' | '.join(row)} |\n" for row in escaped)
@@ -93,8 +99,11 @@ def _key_schema(key: Key) -> dict[str, Any]:
 
 
 def _value_schema(of: type) -> dict[str, Any]:
-    if not issubclass(of, Duration | Size):  # A secret.
+    if not issubclass(of, Duration | Size | Span):  # A secret.
         return {"type": "string", "writeOnly": True}
+    if issubclass(of, Span):
+        number = {"type": "integer", "minimum": 0}
+        return {"anyOf": [number, {"type": "string", "pattern": r"^\d+\s*-\s*\d+$"}]}
     units = "|".join(of.units)
     number = {"type": "integer" if issubclass(of, Size) else "number", "minimum": 0}
     return {"anyOf": [number, {"type": "string", "pattern": rf"^\d+(\.\d+)?\s*({units})$"}]}

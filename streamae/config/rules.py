@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from streamae.config.document import Violation
 from streamae.config.keys import lookup
 from streamae.config.sections import Config, OutputConfig
 from streamae.config.values import Duration, parse_budget
-
-Violation = tuple[str, str]
-"""The key to change, and what is wrong."""
 
 _POSITIVE: Final = (
     "source.interval",

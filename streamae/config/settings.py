@@ -9,13 +9,13 @@ can become YAML; `${VAR:}` is empty, and `${{VAR}}` is the literal text `${VAR}`
 """
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import yaml
 
-from streamae.config.keys import join
+from streamae.config.keys import join, pattern
 
 Value = str | None | list["Value"] | dict[str, "Value"]
 
@@ -51,8 +51,10 @@ class Finding:
 class Reader:
     """Collects the settings, and a finding for each that could not be read, in the order given."""
 
-    def __init__(self, sections: Container[str], environ: Mapping[str, str]) -> None:
+    def __init__(self, sections: Collection[str], environ: Mapping[str, str]) -> None:
         self.entries: list[Setting | Finding] = []
+        self.places: dict[str, str] = {}
+        """Where each key and each section was given last."""
         self._sections = sections
         self._environ = environ
 
@@ -71,6 +73,7 @@ class Reader:
             path = variable.removeprefix(_PREFIX).lower().replace("__", ".")
             if variable.startswith(_PREFIX) and ("." in path or path in keys):
                 value = None if text in _NULLS else text
+                self.places[path] = f"${variable}"
                 self.entries.append(Setting(f"${variable}", path, value))
 
     def read_overrides(self, overrides: Sequence[str]) -> None:
@@ -100,16 +103,23 @@ class Reader:
             yield from [node] if node is not None else []
 
     def _take(self, node: yaml.Node, path: str, place: str, file: str | None) -> None:
-        """Take the value of a key, or of every key of a section."""
-        if path in self._sections and isinstance(node, yaml.MappingNode):
+        """Take the value of a key, or of every key of a section or of a list of sections."""
+        self.places[path] = place
+        key = pattern(path)
+        if key in self._sections and isinstance(node, yaml.MappingNode):
             self._take_section(node, path, place, file)
+            return
+        if f"{key}[]" in self._sections and isinstance(node, yaml.SequenceNode):
+            for index, child in enumerate(node.value):
+                here = f"{file}:{child.start_mark.line + 1}" if file else place
+                self._take(child, f"{path}[{index}]", here, file)
             return
         try:
             value = _value(node, self._environ)
         except ValueError as error:
             self._find(place, path, str(error))
             return
-        if value is not None or path not in self._sections:
+        if value is not None or not {key, f"{key}[]"} & set(self._sections):
             self.entries.append(Setting(place, path, value))
 
     def _take_section(

@@ -8,6 +8,7 @@ from typing import ClassVar, Final, Self
 from msgspec import Struct
 
 _QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+_SPAN: Final = re.compile(r"(\d{1,19})(?:\s*-\s*(\d{1,19}))?")
 _SECONDS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES: Final = {
     "": 1,
@@ -86,6 +87,32 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "'[redacted]'"
+
+
+class Span:
+    """Whole numbers from `first` to `last`, both in it; written `12` or `12-20`."""
+
+    __slots__ = ("first", "last")
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first = first
+        self.last = last
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read a number or a range; raise ValueError when it is none, negative or backwards."""
+        match = _SPAN.fullmatch(str(value).strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+        if not first <= last < _TOO_LARGE:
+            raise ValueError(value)
+        return cls(first, last)
+
+    def __contains__(self, number: int) -> bool:
+        """Return whether a whole number is among them."""
+        return self.first <= number <= self.last
+
+    def __str__(self) -> str:
+        return str(self.first) + ("" if self.first == self.last else f"-{self.last}")
 
 
 class Budget(Struct, frozen=True, kw_only=True):
