@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry
 
-from streamae import http
 from streamae.config import HttpConfig
 from streamae.errors import ConfigError
 from streamae.http import Server, Views
+from streamae.http import server as http
 from tests.serving import State, ask, connect
 
 

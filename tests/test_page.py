@@ -248,8 +248,8 @@ def test_nothing_is_fetched_from_elsewhere(daemon: Daemon, page: Page) -> None:
     page.on("request", lambda request: asked.append(request.url))
     page.goto(daemon.server.url)
     expect(text(page, "build")).to_contain_text("0.1.0")
-    fetched = {url for url in asked if not url.startswith("data:")}
-    assert fetched == {daemon.server.url, f"{daemon.server.url}status"}
+    assert f"{daemon.server.url}status" in asked
+    assert [url for url in asked if not url.startswith(daemon.server.url)] == []
 
 
 @pytest.mark.parametrize("width", [320, 390, 800, 1280])

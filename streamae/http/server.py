@@ -1,37 +1,25 @@
-"""Metrics, health, status as JSON, and the status page, for people and for probes.
-
-    /            the status page                /metrics   Prometheus, OpenMetrics on request
-    /status      what the page shows, as JSON   /version   what runs
-    /livez       200 while the loop turns       /config    the configuration, without secrets
-    /healthz     the same                       /readyz    200 when records can be processed
+"""Answers requests over HTTP, on threads of its own.
 
 Answers are small and made from what is in memory, so a thread per connection is enough; a bound on
 their number and on their life keeps slow clients from using it up.
 """
 
-import base64
 import errno
-import hashlib
-import re
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from importlib.resources import files
 from socketserver import ThreadingTCPServer
 from threading import Lock, Thread
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
 from streamae.config import HttpConfig
 from streamae.errors import ConfigError, why
+from streamae.http.pages import CONTENT_SECURITY_POLICY, Answer, Pages, Views, encoded
 from streamae.log import Logger
 
 _MAX_CONNECTIONS = 64
@@ -43,29 +31,7 @@ _CONNECTION_S = 10.0
 _TICK_S = 0.1
 """How soon a stop is noticed; a tick costs microseconds."""
 
-_JSON = "application/json; charset=utf-8"
-
 logger = Logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Views:
-    """What there is to show; the callables are called on the server's threads."""
-
-    status: Callable[[], Mapping[str, Any]]
-    alive: Callable[[], bool]
-    """Whether the loop turns; must not depend on brokers."""
-    unready: Callable[[], Sequence[str]]
-    """Why no records can be processed now; empty when they can."""
-    version: Mapping[str, Any]
-    config: Mapping[str, Any]
-    """Without secrets: it is shown as it is."""
-
-
-class _Answer(NamedTuple):
-    body: bytes
-    content_type: str = _JSON
-    status: HTTPStatus = HTTPStatus.OK
 
 
 class Server:
@@ -73,7 +39,7 @@ class Server:
 
     def __init__(self, config: HttpConfig, registry: CollectorRegistry, views: Views) -> None:
         self._config = config
-        self._pages = _Pages(registry, views)
+        self._pages = Pages(registry, views)
         self._server: _TcpServer | None = None
         self._thread: Thread | None = None
 
@@ -105,42 +71,6 @@ class Server:
         self._server = self._thread = None
 
 
-class _Pages:
-    """The answer for every path."""
-
-    def __init__(self, registry: CollectorRegistry, views: Views) -> None:
-        self._registry = registry
-        self._views = views
-        self._html = files("streamae").joinpath("page.html").read_bytes()
-        self.content_security_policy = _content_security_policy(self._html.decode())
-        self.paths: Mapping[str, Callable[[str], _Answer]] = {
-            "/": lambda _accept: _Answer(self._html, "text/html; charset=utf-8"),
-            "/metrics": self._metrics,
-            "/status": self._status,
-            "/livez": self._alive,
-            "/healthz": self._alive,
-            "/readyz": self._ready,
-            "/version": lambda _accept: _Answer(_json(views.version)),
-            "/config": lambda _accept: _Answer(_json(views.config)),
-        }
-
-    def _metrics(self, accept: str) -> _Answer:
-        encode, content_type = choose_encoder(accept)
-        return _Answer(encode(self._registry), content_type)
-
-    def _status(self, _accept: str) -> _Answer:
-        views = self._views
-        own = {**views.version, "unready": list(views.unready())}
-        return _Answer(_json({**own, **views.status()}))
-
-    def _alive(self, _accept: str) -> _Answer:
-        return _health(self._views.alive(), ["the loop does not turn"])
-
-    def _ready(self, _accept: str) -> _Answer:
-        reasons = list(self._views.unready())
-        return _health(not reasons, reasons)
-
-
 class _Handler(BaseHTTPRequestHandler):
     """One request of one connection."""
 
@@ -149,17 +79,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         """Answer a GET, or a HEAD with the same header."""
-        answers = self.server.pages.paths.get(self.path.partition("?")[0])
-        if answers is None:
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return
+        path = self.path.partition("?")[0]
         try:
-            answer = answers(self.headers.get("Accept", ""))
+            answer = self.server.pages.answer(path, self.headers.get("Accept", ""))
         except Exception:  # A page that fails must not end the daemon.
             logger.exception("page failed", path=self.path)
             self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
             return
-        self._send(answer)
+        if answer is None:
+            self.send_error(HTTPStatus.NOT_FOUND)
+        elif answer.etag and answer.etag in self.headers.get("If-None-Match", ""):
+            self._send(answer._replace(body=b"", status=HTTPStatus.NOT_MODIFIED))
+        else:
+            self._send(answer)
 
     def refuse(self) -> None:
         """Nothing here can be changed."""
@@ -172,16 +104,20 @@ class _Handler(BaseHTTPRequestHandler):
         """Say what is wrong as JSON, also for what http.server itself rejects."""
         status = HTTPStatus(code)
         what = message or explain or status.phrase.lower()
-        error = {"error": what, "paths": list(self.server.pages.paths)}
-        self._send(_Answer(_json(error), _JSON, status))
+        error = {"error": what, "paths": self.server.pages.paths}
+        self._send(Answer(encoded(error), status=status))
 
-    def _send(self, answer: _Answer) -> None:
+    def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.send_header("Cache-Control", "no-store")
+        if answer.status is not HTTPStatus.NOT_MODIFIED:
+            self.send_header("Content-Type", answer.content_type)
+            self.send_header("Content-Length", str(len(answer.body)))
+        # What has a tag may be kept, and is asked for again with it: a new version shows at once.
+        self.send_header("Cache-Control", "no-cache" if answer.etag else "no-store")
+        if answer.etag:
+            self.send_header("ETag", answer.etag)
         self.send_header("Connection", "close")
-        self.send_header("Content-Security-Policy", self.server.pages.content_security_policy)
+        self.send_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")
         if answer.status is HTTPStatus.METHOD_NOT_ALLOWED:
@@ -205,7 +141,7 @@ class _TcpServer(ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = _MAX_CONNECTIONS
 
-    def __init__(self, family: socket.AddressFamily, address: Any, pages: _Pages) -> None:
+    def __init__(self, family: socket.AddressFamily, address: Any, pages: Pages) -> None:
         self.address_family = family
         self.pages = pages
         self._lock = Lock()
@@ -248,7 +184,7 @@ class _TcpServer(ThreadingTCPServer):
                     request.shutdown(socket.SHUT_RDWR)
 
 
-def _listen(config: HttpConfig, pages: _Pages) -> _TcpServer:
+def _listen(config: HttpConfig, pages: Pages) -> _TcpServer:
     try:
         found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)
         return _TcpServer(found[0][0], found[0][4], pages)
@@ -259,27 +195,3 @@ def _listen(config: HttpConfig, pages: _Pages) -> _TcpServer:
                 " choose another, or 0 for a free one"
             ) from error
         raise ConfigError(f"http.host: cannot listen on {config.host}: {why(error)}") from error
-
-
-def _health(ok: bool, reasons: Sequence[str]) -> _Answer:
-    if ok:
-        return _Answer(_json({"status": "ok"}))
-    document = _json({"status": "unavailable", "reasons": reasons})
-    return _Answer(document, _JSON, HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-def _json(value: Mapping[str, Any]) -> bytes:
-    """Encode as JSON; NaN and infinity, which it lacks, become null."""
-    return msgspec.json.encode(value)
-
-
-def _content_security_policy(html: str) -> str:
-    """Allow exactly the page's own script and style, and requests to this server."""
-    inline = re.findall(r"<(script|style)>(.*?)</\1>", html, re.DOTALL)
-    digests = {kind: hashlib.sha256(text.encode()).digest() for kind, text in inline}
-    script, style = (base64.b64encode(digests[kind]).decode() for kind in ("script", "style"))
-    return (
-        f"default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}';"
-        " connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none';"
-        " frame-ancestors 'none'"
-    )

@@ -1,0 +1,153 @@
+"""What is answered to which path."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import PurePath
+from threading import Lock
+from typing import Any, NamedTuple
+
+import msgspec
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page's own files and requests to this server; nothing inline, nothing from elsewhere."""
+
+_FRESH_S = 0.5
+"""Status is made once for all who ask meanwhile, so ten tabs cost about as much as one."""
+
+_JSON = "application/json; charset=utf-8"
+
+_TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+"""Of the page's files. Python's own table reads the system's, and a browser runs no module of
+another type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """What there is to show; the callables are called on the server's threads."""
+
+    status: Callable[[], Mapping[str, Any]]
+    alive: Callable[[], bool]
+    """Whether the loop turns; must not depend on brokers."""
+    unready: Callable[[], Sequence[str]]
+    """Why no records can be processed now; empty when they can."""
+    version: Mapping[str, Any]
+    config: Mapping[str, Any]
+    """Without secrets: it is shown as it is."""
+
+
+class Answer(NamedTuple):
+    """A body and what its header says of it."""
+
+    body: bytes
+    content_type: str = _JSON
+    status: HTTPStatus = HTTPStatus.OK
+    etag: str | None = None
+    """Differs between bodies; a client that names it has the body already."""
+
+
+class Pages:
+    """The answer for every path."""
+
+    def __init__(self, registry: CollectorRegistry, views: Views) -> None:
+        self._registry = registry
+        self._views = views
+        status = _Shared(self._status)
+        self._documented: Mapping[str, Callable[[str], Answer]] = {
+            "/": lambda _accept: self._files["/page/index.html"],
+            "/metrics": self._metrics,
+            "/status": lambda _accept: status(),
+            "/livez": self._alive,
+            "/healthz": self._alive,
+            "/readyz": self._ready,
+            "/version": lambda _accept: Answer(encoded(views.version)),
+            "/config": lambda _accept: Answer(encoded(views.config)),
+        }
+        self._files = dict(_static(files("streamae.http").joinpath("page"), "/page"))
+
+    @property
+    def paths(self) -> list[str]:
+        """What can be asked for, without the page's parts."""
+        return list(self._documented)
+
+    def answer(self, path: str, accept: str) -> Answer | None:
+        """Return what to answer to a GET of `path`; None where there is nothing."""
+        if path in self._documented:
+            return self._documented[path](accept)
+        return self._files.get(path)
+
+    def _metrics(self, accept: str) -> Answer:
+        encode, content_type = choose_encoder(accept)
+        return Answer(encode(self._registry), content_type)
+
+    def _status(self) -> Answer:
+        views = self._views
+        own = {**views.version, "unready": list(views.unready())}
+        return _tagged(encoded({**own, **views.status()}), _JSON)
+
+    def _alive(self, _accept: str) -> Answer:
+        return _health(self._views.alive(), ["the loop does not turn"])
+
+    def _ready(self, _accept: str) -> Answer:
+        reasons = list(self._views.unready())
+        return _health(not reasons, reasons)
+
+
+class _Shared:
+    """An answer that is made anew when it is no longer fresh, by one thread for all."""
+
+    def __init__(self, make: Callable[[], Answer]) -> None:
+        self._make = make
+        self._lock = Lock()
+        self._answer: Answer | None = None
+        self._at = 0.0
+
+    def __call__(self) -> Answer:
+        with self._lock:
+            if self._answer is None or time.monotonic() - self._at >= _FRESH_S:
+                self._answer = None
+                self._answer = self._make()
+                self._at = time.monotonic()
+            return self._answer
+
+
+def encoded(value: Mapping[str, Any]) -> bytes:
+    """Encode as JSON; NaN and infinity, which it lacks, become null."""
+    return msgspec.json.encode(value)
+
+
+def _tagged(body: bytes, content_type: str) -> Answer:
+    digest = hashlib.blake2b(body, digest_size=12).hexdigest()
+    return Answer(body, content_type, etag=f'"{digest}"')
+
+
+def _health(ok: bool, reasons: Sequence[str]) -> Answer:
+    if ok:
+        return Answer(encoded({"status": "ok"}))
+    document = encoded({"status": "unavailable", "reasons": reasons})
+    return Answer(document, _JSON, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _static(directory: Traversable, path: str) -> Iterator[tuple[str, Answer]]:
+    """Yield the files below a directory, each with the path it is asked for by."""
+    for entry in directory.iterdir():
+        below = f"{path}/{entry.name}"
+        if entry.is_dir():
+            yield from _static(entry, below)
+            continue
+        kind = _TYPES.get(PurePath(entry.name).suffix, "text/plain")
+        yield below, _tagged(entry.read_bytes(), f"{kind}; charset=utf-8")
