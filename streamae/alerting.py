@@ -74,6 +74,11 @@ class Alerter:
         self._episodes = Episodes(config)
         self._selective = bool(config.min_deviation or config.up_only or config.down_only)
 
+    @property
+    def n_open(self) -> int:
+        """Episodes that go on."""
+        return len(self._episodes)
+
     def state(self) -> list[tuple[bytes | None, Episode]]:
         """Return the open episodes as plain values, independent of later changes."""
         return self._episodes.state()

@@ -43,6 +43,7 @@ class App:
             self.registry,
             reasons=[reason.value for reason in Reason],
             gpu_memory=partial(detector.device_memory, self.device),
+            max_features=config.http.max_feature_labels,
         )
         torch = metadata.version("torch")
         metrics.build(__version__, torch, self.device, config_hash(config))

@@ -78,6 +78,10 @@ class Episodes:
         # Ordered by last flagged ordinal, so those whose quiet is over are in front.
         self._open: dict[bytes | None, Episode] = {}
 
+    def __len__(self) -> int:
+        """Return how many are open."""
+        return len(self._open)
+
     def state(self) -> list[tuple[bytes | None, Episode]]:
         """Return the open episodes as plain values, independent of later changes."""
         return [(key, msgspec.structs.replace(episode)) for key, episode in self._open.items()]

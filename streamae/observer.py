@@ -11,7 +11,7 @@ from streamae.decode import Reason
 from streamae.log import Logger
 from streamae.metrics import Metric, Metrics, Rebalance, Stage, Status
 from streamae.pipeline import ERROR_HEADER, Pipeline, Processed
-from streamae.records import Alert, Drift
+from streamae.records import CHANGE, Alert, Drift
 from streamae.types import NO_TIMESTAMP, Commit, Output, Poll, RecordBatch, TopicPartition
 from streamae.watchdog import Watchdog
 
@@ -81,6 +81,7 @@ class Observer:
         if done.scores:
             self._scored(partition, done)
         metrics.judged(partition, done.n_judged, done.n_flagged)
+        metrics.episodes(partition, done.n_open_episodes)
         self._coded(pipeline, done)
         self.learned(pipeline, done)
         self._alerted(partition, done)
@@ -90,6 +91,7 @@ class Observer:
         if pipeline.online is None:
             return
         partition = pipeline.partition
+        self.metrics.features(partition, pipeline.online.features)
         for learned in done.learned:
             self.metrics.learned(partition, pipeline.online.n_learnt, learned)
         for labelled in done.labelled:
@@ -97,6 +99,8 @@ class Observer:
             if not math.isnan(labelled.roc_auc):
                 self.metrics.judged_head(partition, labelled.log_loss, labelled.roc_auc)
         if done.learned:
+            n_keys = pipeline.online.block.transforms.n_keys
+            self.metrics.keys(partition, n_keys, done.n_keys_forgotten)
             self._judging(pipeline)
         if done.learned and done.first_ordinal < len(pipeline.online.block):
             log.info("features decided", partition=str(partition), **pipeline.online.decisions)
@@ -231,6 +235,8 @@ class Observer:
         for alert in done.alerts:
             if isinstance(alert, Alert):
                 self.metrics.alerts(partition, alert.severity)
+                for most in alert.attribution[:1]:
+                    self.metrics.blamed(partition, most.feature.removesuffix(CHANGE))
                 log.info(
                     "alert",
                     severity=alert.severity,

@@ -17,7 +17,7 @@ from streamae.observer import Observer
 from streamae.types import Commit, Output
 from streamae.watchdog import Watchdog
 from streamae.worker import Worker
-from tests.streams import PARTITION, config, keys, timestamps, values
+from tests.streams import FEATURES, PARTITION, config, keys, timestamps, values
 
 N = 900
 LABELS = {"topic": PARTITION.topic, "partition": "0"}
@@ -54,6 +54,10 @@ def alerts(sink: MemorySink) -> list[Output]:
     return [o for o in written if msgspec.json.decode(o.value or b"")["type"] == "anomaly"]
 
 
+def most_to_blame(alert: Output) -> str:
+    return str(msgspec.json.decode(alert.value or b"")["attribution"][0]["feature"])
+
+
 def test_counts_agree_with_what_was_written() -> None:
     sink = MemorySink()
     records = [*values(N, bad_share=0.01), b'{"a": 1e999, "b": 0, "c": 0, "d": 0, "e": 0, "f": 0}']
@@ -68,6 +72,11 @@ def test_counts_agree_with_what_was_written() -> None:
     suppressed = [run.sample("alerts_suppressed_total", reason=reason) for reason in reasons]
     assert suppressed[1:] == [0, 0, 0]
     assert run.sample("records_flagged_total") == raised + suppressed[0]
+    blamed = Counter(most_to_blame(output) for output in alerts(sink))
+    for feature in (*FEATURES, "other"):
+        assert run.sample("alerts_by_feature_total", feature=feature) == blamed[feature]
+    recovered = [one for one in sink.outputs if one.channel == "alerts"]
+    assert run.sample("episodes_open") == raised - (len(recovered) - raised)
     assert raised > 0
 
 

@@ -241,6 +241,10 @@ class HttpConfig(Section, frozen=True):
         "127.0.0.1"
     )
     port: Annotated[int, about("Port to listen on; 0 takes a free one.", ge=0, le=65535)] = 9109
+    max_feature_labels: Annotated[
+        int,
+        about("Features with a metric series of their own; the others share one.", ge=0, le=10_000),
+    ] = 50
 
 
 class LogConfig(Section, frozen=True):

@@ -134,6 +134,7 @@ class Detector:
             / evidence.residual.numel(),
             nats=self._autoencoder.nats,
             n_suspects=guard.n_suspects(weights),
+            n_withheld=int(np.count_nonzero(~admitted)),
             active_share=self._autoencoder.activity.active_share,
             n_dead_latents=self._autoencoder.activity.n_dead_latents,
             autoencoder_learned=due,

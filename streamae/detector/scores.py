@@ -58,6 +58,8 @@ class Learned(NamedTuple):
     """How much better than the best linear denoiser the autoencoder predicts; 0 if it is not."""
     n_suspects: int
     """Records that counted less than half."""
+    n_withheld: int
+    """Records that later p-values are not compared with."""
     active_share: float
     """Share of latents active per record when the autoencoder last learnt."""
     n_dead_latents: int

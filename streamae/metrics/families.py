@@ -136,6 +136,13 @@ class Metric(Enum):
         "gauge", "Share flagged of about the last 100,000 records judged.", PARTITION
     )
     ALERTS = Family("counter", "Alerts raised, one per episode.", (*PARTITION, "severity"))
+    ALERTS_BY_FEATURE = Family(
+        "counter",
+        "Alerts by the feature to blame most; features beyond `http.max_feature_labels` together"
+        " are `other`.",
+        (*PARTITION, "feature"),
+    )
+    EPISODES_OPEN = Family("gauge", "Keys that have alerted and not yet recovered.", PARTITION)
     DRIFT_EVENTS = Family(
         "counter", "Lasting shifts of level that were reported and became normal.", PARTITION
     )
@@ -157,6 +164,22 @@ class Metric(Enum):
     )
     RECORDS_SUSPECTED = Family(
         "counter", "Records that counted less in learning, as likely anomalies.", PARTITION
+    )
+    RECORDS_WITHHELD = Family(
+        "counter",
+        "Records that p-values are not compared with, as those of an incident.",
+        PARTITION,
+    )
+    SHIFTED_BLOCKS = Family(
+        "gauge",
+        "Blocks in a row in which a feature's level is shifted; drift once it lasts, 0 is none.",
+        PARTITION,
+    )
+    KEYS_REMEMBERED = Family(
+        "gauge", "Keys whose last records are known, for counters and `detector.lag`.", PARTITION
+    )
+    KEYS_FORGOTTEN = Family(
+        "counter", "Keys forgotten because there are more than `detector.max_keys`.", PARTITION
     )
     MODEL_GAIN_NATS = Family(
         "gauge", "Lead of the autoencoder over the best linear denoiser; 0 is none.", PARTITION

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -13,11 +13,12 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from streamae.metrics import machine
 from streamae.metrics.families import CHOICES, Metric, Outcome, Rebalance, Stage, Where
 from streamae.metrics.series import Labels, Series
+from streamae.metrics.share import RecentShare
 from streamae.records import Severity, Suppression
 from streamae.types import Channel, TopicPartition
 
-_RATE_MEMORY = 100_000.0
-"""Records the observed rate looks back over: about 100 flagged at a budget of 0.001, so +-10 %."""
+_OTHER = "other"
+"""Stands for every feature without a series of its own."""
 
 
 class LearnedBlock(Protocol):
@@ -29,6 +30,10 @@ class LearnedBlock(Protocol):
     def nats(self) -> float: ...
     @property
     def n_suspects(self) -> int: ...
+    @property
+    def n_withheld(self) -> int: ...
+    @property
+    def n_shifted(self) -> int: ...
     @property
     def active_share(self) -> float: ...
     @property
@@ -45,18 +50,22 @@ class Metrics:
         clock: Callable[[], float] = time.perf_counter,
         now: Callable[[], float] = time.time,
         gpu_memory: Callable[[], Mapping[str, int]] = dict,
+        max_features: int = 50,
     ) -> None:
         """Register on `registry`, with the metrics of the operating system's process.
 
         `reasons` are the values of the label `reason`; `clock` measures durations and `now` gives
-        Unix time, both in seconds; `gpu_memory` gives bytes by kind.
+        Unix time, both in seconds; `gpu_memory` gives bytes by kind; `max_features` is the number
+        of features that have series of their own.
         """
         self._series = Series({**CHOICES, "reason": tuple(reasons)}, self._look)
         self._clock = clock
         self._now = now
         self._gpu_memory = gpu_memory
         self._left_waiting_at: float | None = None
-        self._rates: dict[TopicPartition, _ForgettingShare] = {}
+        self._rates: dict[TopicPartition, RecentShare] = {}
+        self._max_features = max_features
+        self._features: dict[TopicPartition, frozenset[str]] = {}
         self._series.set(Metric.START_TIME_SECONDS, now())
         self._series.set(Metric.PARTITIONS_ASSIGNED, 0)
         registry.register(self._series)
@@ -79,7 +88,7 @@ class Metrics:
     def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         """Start the series of `partitions`."""
         for partition in partitions:
-            self._rates[partition] = _ForgettingShare(_RATE_MEMORY)
+            self._rates[partition] = RecentShare()
             self._series.open(_labels(partition))
             self._series.add(Metric.REBALANCES, 1, ("assigned",))
         self._series.set(Metric.PARTITIONS_ASSIGNED, len(self._rates))
@@ -88,6 +97,7 @@ class Metrics:
         """End the series of `partitions`: their next owner shows them."""
         for partition in partitions:
             self._rates.pop(partition, None)
+            self._features.pop(partition, None)
             self._series.close(_labels(partition))
             self._series.add(Metric.REBALANCES, 1, (event,))
         self._series.set(Metric.PARTITIONS_ASSIGNED, len(self._rates))
@@ -156,6 +166,27 @@ class Metrics:
         """Count alerts that open an episode."""
         self._series.add(Metric.ALERTS, n, (*_labels(partition), severity))
 
+    def features(self, partition: TopicPartition, names: Sequence[str]) -> None:
+        """Start the series of the first of these features, and of all others together."""
+        if partition not in self._features:
+            self._features[partition] = frozenset(names[: self._max_features])
+            for name in (*names[: self._max_features], _OTHER):
+                self._series.add(Metric.ALERTS_BY_FEATURE, 0, (*_labels(partition), name))
+
+    def blamed(self, partition: TopicPartition, feature: str) -> None:
+        """Count an alert for which `feature` is to blame most."""
+        name = feature if feature in self._features.get(partition, ()) else _OTHER
+        self._series.add(Metric.ALERTS_BY_FEATURE, 1, (*_labels(partition), name))
+
+    def episodes(self, partition: TopicPartition, n_open: int) -> None:
+        """Note the episodes that go on."""
+        self._series.set(Metric.EPISODES_OPEN, n_open, _labels(partition))
+
+    def keys(self, partition: TopicPartition, n_remembered: int, n_forgotten: int) -> None:
+        """Note the keys whose past is remembered, and count those that made way for others."""
+        self._series.set(Metric.KEYS_REMEMBERED, n_remembered, _labels(partition))
+        self._series.add(Metric.KEYS_FORGOTTEN, n_forgotten, _labels(partition))
+
     def drift(self, partition: TopicPartition) -> None:
         """Count a lasting shift of level that has become normal."""
         self._series.add(Metric.DRIFT_EVENTS, 1, _labels(partition))
@@ -173,6 +204,8 @@ class Metrics:
         labels = _labels(partition)
         self._series.add(Metric.TRAIN_STEPS, 1, labels)
         self._series.add(Metric.RECORDS_SUSPECTED, block.n_suspects, labels)
+        self._series.add(Metric.RECORDS_WITHHELD, block.n_withheld, labels)
+        self._series.set(Metric.SHIFTED_BLOCKS, block.n_shifted, labels)
         self._series.set(Metric.MODEL_RECORDS_SEEN, n_seen, labels)
         self._series.set(Metric.TRAIN_LOSS, block.loss, labels)
         if not math.isfinite(block.loss):
@@ -261,21 +294,6 @@ class Metrics:
             Metric.CHECKPOINT_LAST_SUCCESS_TIMESTAMP_SECONDS,
             lambda at: now - at,
         )
-
-
-class _ForgettingShare:
-    """A share whose past fades exponentially, with a memory counted in records."""
-
-    def __init__(self, memory: float) -> None:
-        self._memory = memory
-        self._part = 0.0
-        self._whole = 0.0
-
-    def update(self, whole: int, part: int) -> float:
-        keep = float(np.exp(-whole / self._memory))
-        self._part = self._part * keep + part
-        self._whole = self._whole * keep + whole
-        return self._part / self._whole
 
 
 def _labels(partition: TopicPartition) -> Labels:

@@ -147,6 +147,7 @@ class Pipeline:
         self._limit.observe(rejected[counted:])
         self._reject(batch, decoded.rejects, done)
         self.position = batch.next_offset
+        done.n_open_episodes = self._alerter.n_open
         return done
 
     def _decode(
@@ -226,7 +227,7 @@ class Pipeline:
                 done.learned.append(learned)
                 done.labelled += online.learn_labels(scored, alpha, take=not again)
                 self._follow_shift(online, learned, done)
-                online.block.finish()
+                done.n_keys_forgotten += online.block.finish()
             self.boundary = self._here(offset, online.n_learnt)
 
     def _alert(

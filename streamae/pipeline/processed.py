@@ -41,6 +41,10 @@ class Processed:
     n_judged: int = 0
     """Records compared with a threshold, none during warm-up."""
     n_flagged: int = 0
+    n_open_episodes: int = 0
+    """Keys that have alerted and not yet recovered."""
+    n_keys_forgotten: int = 0
+    """Keys whose earlier records made way for those of others."""
     suppressed: Counter[Suppression] = field(default_factory=Counter)
     """Flagged records that raised no alert."""
     first_ordinal: int = 0

@@ -75,10 +75,10 @@ class Block:
             self.x[:] = self.transforms.apply(self.inputs)
         return self.x
 
-    def finish(self) -> None:
-        """Begin an empty block behind the full one."""
-        self.transforms.keep()
+    def finish(self) -> int:
+        """Begin an empty block behind the full one; return how many keys are forgotten with it."""
         self._clear()
+        return self.transforms.keep()
 
     def drop(self) -> None:
         """Empty the block as if its records had never come."""

@@ -55,14 +55,24 @@ class History:
             self._since[identities[at]] = joined[ends[at] - depth : ends[at]].copy()
         return joined[position[:, None] - np.arange(1, depth + 1)]
 
-    def keep(self) -> None:
-        """Make what came since the last boundary part of the state, and forget the oldest keys."""
+    @property
+    def n_keys(self) -> int:
+        """Keys remembered at the last boundary."""
+        return len(self._kept)
+
+    def keep(self) -> int:
+        """Make what came since the last boundary part of the state, and forget the oldest keys.
+
+        Return how many were forgotten.
+        """
         for key, rows in self._since.items():
             self._kept.pop(key, None)
             self._kept[key] = rows
         self._since = {}
-        for key in list(self._kept)[: max(len(self._kept) - self._max_keys, 0)]:
+        oldest = list(self._kept)[: max(len(self._kept) - self._max_keys, 0)]
+        for key in oldest:
             del self._kept[key]
+        return len(oldest)
 
     def drop(self) -> None:
         """Forget what came since the last boundary."""

@@ -24,10 +24,17 @@ class Transform(ABC):
     def apply(self, inputs: Inputs) -> Floats:
         """Return columns [m, ...] for the next records, and remember these."""
 
-    def keep(self) -> None:
-        """Begin a block: what is remembered now is the state from here on."""
-        if self.history is not None:
-            self.history.keep()
+    @property
+    def n_keys(self) -> int:
+        """Keys whose earlier records are remembered."""
+        return 0 if self.history is None else self.history.n_keys
+
+    def keep(self) -> int:
+        """Begin a block: what is remembered now is the state from here on.
+
+        Return how many keys are forgotten with it.
+        """
+        return 0 if self.history is None else self.history.keep()
 
     def drop(self) -> None:
         """Go back to the last `keep`."""

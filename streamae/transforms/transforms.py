@@ -88,10 +88,17 @@ class Transforms:
         """Return judged values x[..., d] in the units that `names` says."""
         return self._heavy_tails.inverse(x)
 
-    def keep(self) -> None:
-        """Begin a block: what is remembered now is the state from here on."""
-        for part in self._parts.values():
-            part.keep()
+    @property
+    def n_keys(self) -> int:
+        """Keys whose earlier records are remembered."""
+        return max(part.n_keys for part in self._parts.values())
+
+    def keep(self) -> int:
+        """Begin a block: what is remembered now is the state from here on.
+
+        Return how many keys are forgotten with it.
+        """
+        return max([part.keep() for part in self._parts.values()])
 
     def drop(self) -> None:
         """Forget the records since the last `keep`."""

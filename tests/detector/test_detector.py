@@ -115,6 +115,14 @@ def test_learned_says_what_happened() -> None:
     assert said[-1].loss > said[-2].loss
 
 
+def test_records_of_an_incident_are_said_to_be_withheld() -> None:
+    detector = Detector(DetectorConfig(device="cpu"), 8, "topic/0")
+    x = normal(30 * 256)
+    x[-256::4] *= 100.0
+    said = [detector.learn(block, detector.score(block, 256)) for block in x.reshape(30, 256, 8)]
+    assert [learned.n_withheld for learned in said] == [0] * 29 + [64]
+
+
 @pytest.mark.parametrize("other", [{"seed": 1}, {"stream": "topic/1"}])
 def test_seed_and_stream_change_every_random_choice(other: dict[str, Any]) -> None:
     first = Detector(DetectorConfig(device="cpu"), 8, "topic/0")

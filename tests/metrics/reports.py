@@ -18,6 +18,8 @@ class Learned(NamedTuple):
     loss: float = 0.1
     nats: float = 0.2
     n_suspects: int = 2
+    n_withheld: int = 3
+    n_shifted: int = 0
     active_share: float = 0.25
     n_dead_latents: int = 1
 
@@ -56,6 +58,10 @@ def report_everything(metrics: Metrics, partition: TopicPartition) -> None:
     metrics.judged(partition, 2, 1)
     metrics.threshold(partition, 1.5, 0.002, 0.001)
     metrics.alerts(partition, "critical")
+    metrics.features(partition, ["a", "b"])
+    metrics.blamed(partition, "a")
+    metrics.episodes(partition, 1)
+    metrics.keys(partition, 9, 2)
     metrics.drift(partition)
     metrics.suppressed(partition, "cooldown", 2)
     metrics.warmup(partition, 1.0)

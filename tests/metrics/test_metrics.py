@@ -135,6 +135,23 @@ def test_reloads(metrics: Metrics, sample: Sample, clock: Clock) -> None:
     assert sample("config_reloads_total", outcome="success") == 1
 
 
+def test_features_beyond_the_limit_share_a_series(registry: CollectorRegistry) -> None:
+    metrics, sample = Metrics(registry, max_features=2), Sample(registry)
+    metrics.assigned([A])
+    for _ in range(2):
+        metrics.features(A, ["a", "b", "c", "d"])
+    for feature in ("b", "c", "d", "d"):
+        metrics.blamed(A, feature)
+    series = {name: sample("alerts_by_feature_total", **LABELS, feature=name) for name in "abcd"}
+    assert series == {"a": 0, "b": 1, "c": None, "d": None}
+    assert sample("alerts_by_feature_total", **LABELS, feature="other") == 3
+    metrics.removed([A], "revoked")
+    assert sample("alerts_by_feature_total", **LABELS, feature="b") is None
+    metrics.assigned([A])
+    metrics.features(A, ["x"])
+    assert sample("alerts_by_feature_total", **LABELS, feature="x") == 0
+
+
 def test_a_loss_that_is_no_number_is_counted(metrics: Metrics, sample: Sample) -> None:
     metrics.learned(A, 256, Learned())
     assert sample("nonfinite_total", **LABELS, where="loss") == 0

@@ -49,7 +49,7 @@ def test_removed_partitions_leave_no_series(registry: CollectorRegistry, metrics
     report_everything(metrics, B)
     metrics.removed([A], "lost")
     assert list(partition_samples(registry, 0)) == []
-    assert len(list(partition_samples(registry, 10))) == 68
+    assert len(list(partition_samples(registry, 10))) == 76
     assert metrics.partitions == [B]
 
 

@@ -179,3 +179,14 @@ def test_skipping_empties_the_block_and_keeps_the_model(log: MemoryLog) -> None:
 def replace_limit(max_consecutive: int) -> Config:
     limit = DeadLetterConfig(max_consecutive=max_consecutive)
     return msgspec.structs.replace(config(), dead_letters=limit)
+
+
+def test_forgotten_keys_are_counted(log: MemoryLog) -> None:
+    settings = config()
+    detector = msgspec.structs.replace(settings.detector, lag=1, max_keys=3)
+    pipeline = Pipeline(msgspec.structs.replace(settings, detector=detector), PARTITION, 0)
+    done = pipeline.process(log.read(PARTITION, 0, N))
+    assert pipeline.online is not None
+    assert pipeline.online.block.transforms.n_keys == 3
+    # Of five keys in turn two make way at each boundary.
+    assert done.n_keys_forgotten == 2 * len(done.learned)

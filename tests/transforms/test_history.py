@@ -43,7 +43,8 @@ def test_the_keys_unseen_for_longest_are_forgotten_at_the_boundary() -> None:
     history = History(depth=1, n_columns=1, max_keys=2)
     history.before(rows(1, 2, 3, 4), [b"a", b"b", b"c", b"a"])
     assert history.before(rows(5), [b"b"])[0, 0, 0] == 2  # Within the block nothing is.
-    history.keep()
+    assert history.keep() == 1
+    assert history.n_keys == 2
     assert keys_from_arrays(history.state_dict()) == [b"a", b"b"]
     assert np.isnan(history.before(rows(6), [b"c"])).all()
 
