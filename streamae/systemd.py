@@ -6,8 +6,8 @@ Outside systemd, which names its socket in NOTIFY_SOCKET, nothing is sent.
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 _STARTING_S = 1.0
 """Between two signs of life before readiness."""
@@ -59,6 +59,24 @@ class Notifier:
             message.append("READY=1" if self._ready else extended)
         self._due = now + (self._running_s if self._ready else _STARTING_S)
         self._send(message)
+
+    @contextmanager
+    def reloading(self) -> Iterator[None]:
+        """Bracket a reload of the configuration, which `systemctl reload` waits for.
+
+        Its end is told however it went; before readiness nothing is, for the end would claim it.
+        """
+        if not self._ready:
+            yield
+            return
+        # systemd tells this reload from an earlier one by CLOCK_MONOTONIC.
+        since = f"MONOTONIC_USEC={int(self._clock() * 1_000_000)}"
+        self._send(["RELOADING=1", since, "STATUS=Reading the configuration again"])
+        try:
+            yield
+        finally:
+            self._send(["READY=1"])
+            self._due = 0.0  # The next turn puts the usual status back.
 
     def stopping(self) -> None:
         """Say that a stop was asked for and is under way."""

@@ -28,15 +28,15 @@ class Daemon:
         self.settings.write_text(yaml.safe_dump({"http": {"port": 0}, **settings}))
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> "Daemon":
-        """Start the process; its log begins anew."""
+    def start(self, stdout: int | None = None) -> "Daemon":
+        """Start the process; its log begins anew, and holds `stdout` unless that goes elsewhere."""
         self.log.write_bytes(b"")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "streamae", "run", "-c", self.settings],
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=log if stdout is None else stdout,
                 stderr=log,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
             )
