@@ -6,7 +6,7 @@ Nothing here depends on the clock or on how records were batched.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,10 +17,12 @@ from streamae.episodes import Episode, Episodes, Flagged, Times
 from streamae.records import (
     ANOMALY,
     CHANGE,
+    CONFIGURATION,
     DRIFT,
     RECOVERED,
     Alert,
     Attribution,
+    ConfigurationChange,
     Drift,
     Event,
     Model,
@@ -69,9 +71,14 @@ class Alerter:
 
     def __init__(self, name: str, config: AlertingConfig, partition: TopicPartition) -> None:
         self._name = name
-        self._config = config
         self._partition = partition
         self._episodes = Episodes(config)
+        self.configure(config)
+
+    def configure(self, config: AlertingConfig) -> None:
+        """Raise alerts by `config` from the next record on; episodes stay open."""
+        self._config = config
+        self._episodes.configure(config)
         self._selective = bool(config.min_deviation or config.up_only or config.down_only)
 
     @property
@@ -133,6 +140,21 @@ class Alerter:
             model=Model(__version__, at.ordinal, at.ordinal // block_size),
         )
         return [*events, (drift, self._output(drift, None, at.timestamp_ms, []))]
+
+    def changed(
+        self, before: Mapping[str, Any], after: Mapping[str, Any], at: Place, block_size: int
+    ) -> tuple[Event, Output]:
+        """Return that `after` is the alerting configuration behind the record `at`, as values."""
+        change = ConfigurationChange(
+            alert_id=self._id(CONFIGURATION, at.offset),
+            detector=self._name,
+            event_time=iso_time(at.timestamp_ms),
+            source=Position(*self._partition, at.offset),
+            before=before,
+            after=after,
+            model=Model(__version__, at.ordinal, at.ordinal // block_size),
+        )
+        return change, self._output(change, None, at.timestamp_ms, [])
 
     def severity(self, p_value: float, budget: float) -> Severity:
         """Return `critical` for the rarest part of what the budget flags."""

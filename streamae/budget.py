@@ -32,6 +32,10 @@ RECORDS_PER_STEP = 10_000.0
 """Records in which that many can move it, at least: a large budget is not followed by the block."""
 
 
+DAY_MS = 86_400_000
+"""Over which the record rate is estimated where the budget names no period."""
+
+
 class Ledger(NamedTuple):
     """What finished blocks came to; part of the state."""
 
@@ -47,11 +51,12 @@ class Ledger(NamedTuple):
 class AlertBudget:
     """The share of records that may be flagged, as of the last finished block."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, ledger: Ledger | None = None) -> None:
+        """Go on with what earlier blocks came to, under this budget or another."""
         self._share = budget.share
         self._count = budget.count or 0.0
-        self._per_ms = budget.per_ms or 1
-        self.ledger = Ledger()
+        self._per_ms = budget.per_ms or DAY_MS
+        self.ledger = ledger or Ledger()
 
     @property
     def share(self) -> float:
@@ -75,8 +80,8 @@ class AlertBudget:
         """
         if n_flagged is not None:
             self._correct(len(timestamps_ms), n_flagged)
-        if self._share is None:
-            self._keep_pace(timestamps_ms)
+        # A share needs no record rate, but the budget that replaces it may.
+        self._keep_pace(timestamps_ms)
 
     def _correct(self, n: int, n_flagged: int) -> None:
         per_step = max(FLAGGED_PER_STEP, self.share * RECORDS_PER_STEP)

@@ -72,11 +72,15 @@ class Episodes:
     """The open episodes of one partition, by key."""
 
     def __init__(self, config: AlertingConfig) -> None:
+        # Ordered by last flagged ordinal, so those whose quiet is over are in front.
+        self._open: dict[bytes | None, Episode] = {}
+        self.configure(config)
+
+    def configure(self, config: AlertingConfig) -> None:
+        """Let open episodes and new ones last as `config` has it."""
         self._quiet = config.quiet_records
         self._cooldown_records = config.cooldown_records
         self._cooldown_ms = 1000 * config.cooldown
-        # Ordered by last flagged ordinal, so those whose quiet is over are in front.
-        self._open: dict[bytes | None, Episode] = {}
 
     def __len__(self) -> int:
         """Return how many are open."""

@@ -11,7 +11,7 @@ from streamae.decode import Reason
 from streamae.log import Logger
 from streamae.metrics import Metric, Metrics, Rebalance, Stage, Status
 from streamae.pipeline import ERROR_HEADER, Pipeline, Processed
-from streamae.records import CHANGE, Alert, Drift
+from streamae.records import CHANGE, Alert, ConfigurationChange, Drift
 from streamae.types import NO_TIMESTAMP, Commit, Output, Poll, RecordBatch, TopicPartition
 from streamae.watchdog import Watchdog
 
@@ -257,6 +257,14 @@ class Observer:
                     partition=str(partition),
                     offset=alert.source.offset,
                     alert_id=alert.alert_id,
+                )
+            elif isinstance(alert, ConfigurationChange):
+                changed = {k: v for k, v in alert.after.items() if alert.before.get(k) != v}
+                log.info(
+                    "alerting reconfigured",
+                    partition=str(partition),
+                    ordinal=alert.model.ordinal + 1,
+                    **changed,
                 )
 
 

@@ -15,6 +15,7 @@ from streamae.types import NO_TIMESTAMP
 ANOMALY: Literal["anomaly"] = "anomaly"
 RECOVERED: Literal["recovered"] = "recovered"
 DRIFT: Literal["drift"] = "drift"
+CONFIGURATION: Literal["configuration"] = "configuration"
 
 Severity = Literal["warning", "critical"]
 
@@ -167,7 +168,23 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=DRI
     model: Model
 
 
-Event = Alert | Recovered | Drift
+class ConfigurationChange(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=CONFIGURATION
+):
+    """Another alerting configuration, in effect from the record behind `source` on."""
+
+    alert_id: str
+    detector: str
+    event_time: str | None
+    source: Position
+    """Last record judged by `before`."""
+    before: Mapping[str, Any]
+    """The keys of `alerting` and their values, as a configuration file has them."""
+    after: Mapping[str, Any]
+    model: Model
+
+
+Event = Alert | Recovered | Drift | ConfigurationChange
 """What the alerts channel carries."""
 
 

@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from streamae.config import Config
 from streamae.errors import DeadLetterLimitError, TemporaryError
@@ -26,6 +27,14 @@ RETRY_INTERVAL_S = 0.05
 """Between two tries of a commit that a rebalance refused."""
 
 
+Reload = Callable[[], Config | None]
+
+
+def nothing_new() -> Config | None:
+    """Reload nothing."""
+    return None
+
+
 @dataclass(slots=True)
 class Lane:
     """A partition in this worker's hands."""
@@ -39,8 +48,9 @@ class Lane:
     """Due with the next commit, or refused with the last."""
     snapshot_offset: int | None = None
     """Boundary of the last snapshot; None before the first."""
-    snapshot_labels: int = 0
-    """Labels taken until then; outputs of later ones need a later snapshot beside them."""
+    snapshot_given: tuple[Any, ...] = ()
+    """What was given until then that the log does not hold; outputs that depend on anything given
+    later need a later snapshot beside them."""
     snapshot_at: float = -math.inf
     """When it was taken; a restored partition's next one is due at once, so that a process that
     dies again and again does not learn more and more again."""
@@ -82,14 +92,17 @@ class Worker:
         self._refused_since: float | None = None
         self._stop: str | None = None
 
-    def run(self, stopped: threading.Event) -> None:
+    def run(self, stopped: threading.Event, reload: Reload = nothing_new) -> None:
         """Work until the source ends or `stopped` is set, then commit; the source stays open.
 
+        `reload` is asked once per turn for a configuration to go on with, of other live keys.
         Raise `DeadLetterLimitError` after the commit that holds the last allowed dead letter, and
         `TemporaryError` when commits are refused for longer than the watchdog's patience.
         """
         self._source.start(self)
         while not stopped.is_set() and self._step():
+            if config := reload():
+                self._reconfigure(config)
             if self._commit_due():
                 self.commit()
         self._finish()
@@ -170,6 +183,11 @@ class Worker:
         restoring = [f"{tp} is being restored" for tp, lane in lanes.items() if lane.restoring]
         return restoring if lanes else ["no partition assigned"]
 
+    def _reconfigure(self, config: Config) -> None:
+        self._config = config
+        for lane in self._lanes.values():
+            lane.pipeline.reconfigure(config)
+
     def _restore(self, partition: TopicPartition) -> Lane:
         stage = self._observer.stage
         committed = self._sink.committed(partition)
@@ -191,7 +209,7 @@ class Worker:
             pipeline,
             max(committed.offset, position),
             snapshot_offset=boundary,
-            snapshot_labels=pipeline.boundary.labels,
+            snapshot_given=pipeline.boundary.given,
         )
 
     def _relearn(self, lane: Lane, batch: RecordBatch) -> RecordBatch:
@@ -227,16 +245,16 @@ class Worker:
 
     def _take_snapshot(self, lane: Lane, *, final: bool) -> None:
         boundary = lane.pipeline.boundary
-        labelled = boundary.labels != lane.snapshot_labels
-        if boundary.offset == lane.snapshot_offset or (lane.snapshot is not None and not labelled):
+        given = boundary.given != lane.snapshot_given
+        if boundary.offset == lane.snapshot_offset or (lane.snapshot is not None and not given):
             return
         waited = self._clock() - lane.snapshot_at
         first = lane.snapshot_offset is None
-        if final or first or labelled or waited >= self._config.state.snapshot_interval:
+        if final or first or given or waited >= self._config.state.snapshot_interval:
             with self._observer.metrics.stage("checkpoint"):
                 lane.snapshot = lane.pipeline.snapshot()
             lane.snapshot_offset = boundary.offset
-            lane.snapshot_labels = boundary.labels
+            lane.snapshot_given = boundary.given
             lane.snapshot_at = self._clock()
 
     def _settle(self, lanes: Iterable[Lane], *, done: bool) -> None:

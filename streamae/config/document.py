@@ -81,6 +81,11 @@ def convert(value: Value, key: Key) -> Any:
     raise ValueError(f"expected {key.expected}{shown}{_did_you_mean(value, key.choices)}")
 
 
+def read_plain(of: type[Document], values: Mapping[str, Any]) -> Document:
+    """Return the section that `redact` gave as `values`; raise `ValidationError` for any other."""
+    return msgspec.convert(values, of, dec_hook=_parse)
+
+
 def _refuse(findings: Iterable[Finding]) -> None:
     lines = [str(finding) for finding in findings]
     if lines:

@@ -6,7 +6,7 @@ from typing import Any
 from streamae.config import Config
 from streamae.demo.report import STYLES, counted, ending, headline, reasons, shift
 from streamae.demo.session import ALERTS, SCORES, Session
-from streamae.records import Alert, Recovered
+from streamae.records import Alert, Drift, Recovered
 from streamae.terminal import Terminal
 
 SETTINGS: dict[str, Any] = {
@@ -48,14 +48,15 @@ def run(directory: Path, terminal: Terminal) -> None:
 def tell(session: Session, terminal: Terminal) -> None:
     """Write the alerts that are new."""
     for alert in session.new_alerts():
-        if not isinstance(alert, Alert):
-            told = ending(alert) if isinstance(alert, Recovered) else shift(alert)
-            terminal.line(terminal.styled(told, "green"))
-            continue
-        severity = terminal.styled(alert.severity, STYLES[alert.severity])
-        terminal.line(f"{headline(alert)} · {severity}")
-        for phrase in reasons(alert):
-            terminal.line(f"  {phrase}")
+        if isinstance(alert, Recovered):
+            terminal.line(terminal.styled(ending(alert), "green"))
+        elif isinstance(alert, Drift):
+            terminal.line(terminal.styled(shift(alert), "green"))
+        elif isinstance(alert, Alert):
+            severity = terminal.styled(alert.severity, STYLES[alert.severity])
+            terminal.line(f"{headline(alert)} · {severity}")
+            for phrase in reasons(alert):
+                terminal.line(f"  {phrase}")
 
 
 def warmup_s(config: Config) -> float:

@@ -34,7 +34,8 @@ class RejectLimit:
     """Counts rejects in a row and per window of `window` records, windows one after the other."""
 
     def __init__(self, config: DeadLetterConfig) -> None:
-        self._config = config
+        self.config = config
+        """May be exchanged at any time."""
         self.counts = RejectCounts()
 
     def excess(self, rejected: Bools) -> Excess | None:
@@ -60,14 +61,14 @@ class RejectLimit:
         valid = np.flatnonzero(~rejected)
         consecutive = n - 1 - int(valid[-1]) if valid.size else counts.consecutive + n
         seen = counts.seen + n
-        window = self._config.window
+        window = self.config.window
         if seen <= window:
             return RejectCounts(consecutive, seen, counts.rejected + int(rejected.sum()))
         in_window = (seen - 1) % window + 1
         return RejectCounts(consecutive, in_window, int(rejected[n - in_window :].sum()))
 
     def _exceeded(self, counts: RejectCounts) -> str | None:
-        config = self._config
+        config = self.config
         if config.max_consecutive is not None and counts.consecutive >= config.max_consecutive:
             return (
                 f"{counts.consecutive} records in a row were rejected"

@@ -5,25 +5,20 @@ blocks only, so its state is that of the last finished block boundary at any tim
 behind the boundary can be processed again to arrive at the same place.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
 from streamae import snapshot
-from streamae.alerting import Alerter, Place
-from streamae.budget import AlertBudget, Ledger
-from streamae.config import Config, parse_budget
+from streamae.config import Config
 from streamae.decode import Decoded, Decoder, Reject
-from streamae.detector import Learned
-from streamae.episodes import Flagged, Times
 from streamae.metrics import Stage
 from streamae.pipeline import outputs
+from streamae.pipeline.judge import Judge
 from streamae.pipeline.limits import RejectCounts, RejectLimit
-from streamae.pipeline.online import OnlineDetector, Rows, Scored
+from streamae.pipeline.online import OnlineDetector, Rows
 from streamae.pipeline.processed import Boundary, Processed
-from streamae.records import Reasons
 from streamae.transforms import Inputs
 from streamae.types import Bools, LabelLog, RecordBatch, TopicPartition
 
@@ -56,10 +51,8 @@ class Pipeline:
         self.online: OnlineDetector | None = None
         """None until the features are known."""
         self._decoder: Decoder | None = None
-        self._alerter = Alerter(config.name, config.alerting, partition)
+        self._judge = Judge(config.name, config.alerting, partition)
         self._limit = RejectLimit(config.dead_letters)
-        self._budget = AlertBudget(parse_budget(config.alerting.budget))
-        self._shifted: tuple[Place, ...] = ()
         self.boundary = self._here(offset, ordinal=0)
 
     @classmethod
@@ -78,10 +71,8 @@ class Pipeline:
         header, arrays = snapshot.decode(blob)
         snapshot.check_fits(header, config)
         pipeline = cls(config, partition, header.offset, stage, labels)
-        pipeline._alerter.load_state(header.state["episodes"])
+        pipeline._judge.load_state(header.state["judge"])
         pipeline._limit.counts = RejectCounts(*header.state["rejects"])
-        pipeline._budget.ledger = Ledger(*header.state["budget"])
-        pipeline._shifted = tuple(Place(*place) for place in header.state["shifted"])
         if header.features is not None:
             pipeline.online = pipeline._begin(header.features)
             pipeline.online.load_state_dict(arrays)
@@ -91,18 +82,26 @@ class Pipeline:
     @property
     def warmup_progress(self) -> float:
         """Share of the warm-up done; at 1 the budget can be judged by."""
-        share = self._budget.share
-        return self.online.detector.warmup_progress(share) if self.online and share else 0.0
+        return self._judge.warmup_progress(self.online) if self.online else 0.0
 
     @property
     def alert_share(self) -> float:
         """Share of records to flag; 0 during warm-up."""
-        return self._budget.share if self.warmup_progress >= 1.0 else 0.0
+        return self._judge.alert_share(self.online) if self.online else 0.0
 
     @property
     def alpha(self) -> float:
         """P-value at which records are flagged; 0 during warm-up."""
-        return self._budget.alpha if self.warmup_progress >= 1.0 else 0.0
+        return self._judge.alpha(self.online) if self.online else 0.0
+
+    def reconfigure(self, config: Config) -> None:
+        """Go on with `config`, which differs in live keys only.
+
+        Its alerting takes effect at the next block boundary that is not reached `again`.
+        """
+        self._config = config
+        self._limit.config = config.dead_letters
+        self._judge.reconfigure(config.alerting)
 
     def skip_to(self, offset: int) -> None:
         """Go on at `offset` with an empty block: the records before it are gone."""
@@ -121,12 +120,7 @@ class Pipeline:
             ordinal=at.ordinal,
             features=None if online is None else online.features,
             model=snapshot.model_keys(self._config),
-            state={
-                "episodes": at.episodes,
-                "rejects": at.counts,
-                "budget": at.ledger,
-                "shifted": at.shifted,
-            },
+            state={"judge": at.judge, "rejects": at.counts},
         )
         return snapshot.encode(header, {} if online is None else online.state_dict())
 
@@ -147,7 +141,7 @@ class Pipeline:
         self._limit.observe(rejected[counted:])
         self._reject(batch, decoded.rejects, done)
         self.position = batch.next_offset
-        done.n_open_episodes = self._alerter.n_open
+        done.n_open_episodes = self._judge.n_open_episodes
         return done
 
     def _decode(
@@ -208,77 +202,23 @@ class Pipeline:
         with self._stage("score"):
             scored = online.score(rows)
         done.last = online.block.x[scored.slots].copy()
-        alpha = self.alpha
-        threshold = online.detector.threshold(alpha) if alpha else math.nan
+        alpha = self._judge.alpha(online)
         new = scored.scores.score[scored.slots]
         done.scores.append(new)
         if scored.scores.evidence is not None:
             done.n_nonfinite += int(np.count_nonzero(~np.isfinite(new)))
-        done.thresholds.append(threshold)
         with self._stage("alert"):
-            self._alert(online, scored, threshold, done)
+            self._judge.judge(online, scored, alpha, done)
             done.outputs += outputs.scores(self._config.output, online, scored, alpha)
         if online.full:
-            offset = int(rows.offsets[-1]) + 1
-            hits = int((scored.scores.p_value <= alpha).sum()) if alpha else None
-            self._budget.observe(online.block.timestamps_ms, hits)
             with self._stage("train"):
-                learned = online.learn(scored.scores)
-                done.learned.append(learned)
+                done.learned.append(online.learn(scored.scores))
                 done.labelled += online.learn_labels(scored, alpha, take=not again)
-                self._follow_shift(online, learned, done)
+                self._judge.close_block(online, scored, alpha, done)
+                if not again:
+                    self._judge.adopt(online, done)
                 done.n_keys_forgotten += online.block.finish()
-            self.boundary = self._here(offset, online.n_learnt)
-
-    def _alert(
-        self, online: OnlineDetector, scored: Scored, threshold: float, done: Processed
-    ) -> None:
-        """Turn records whose p-value is within the budget into episodes and alerts."""
-        flagged = self._flagged(online, scored, threshold)
-        done.n_flagged += len(flagged)
-        done.n_judged += len(scored.rows.offsets) if self.alpha else 0
-
-        def explain(record: Flagged) -> Reasons:
-            slot = record.ordinal - scored.first_ordinal
-            return online.explain(scored, slot, threshold, self._config.alerting.top_features)
-
-        times = Times(scored.last_ordinal, scored.rows.inputs.timestamps_ms)
-        events, suppressed = self._alerter.process(flagged, times, explain)
-        done.suppressed.update(suppressed)
-        done.add(events)
-
-    def _follow_shift(self, online: OnlineDetector, learned: Learned, done: Processed) -> None:
-        """Remember where the blocks of a shift began; report the one that has become normal."""
-        first, last = online.places()
-        begun = (*self._shifted, first)
-        if learned.drift is not None:
-            since = begun[-learned.drift.n_blocks]
-            moved = online.moved(learned.drift)
-            done.add(self._alerter.drifted(since, last, moved, len(online.block)))
-        self._shifted = begun[len(begun) - learned.n_shifted :]
-
-    def _flagged(self, online: OnlineDetector, scored: Scored, threshold: float) -> list[Flagged]:
-        alpha = self.alpha
-        rows, first = scored.rows, scored.slots.start
-        score, p_value = scored.scores.score, scored.scores.p_value
-        hits = np.flatnonzero(p_value[scored.slots] <= alpha).tolist() if alpha else []
-        return [
-            Flagged(
-                ordinal=scored.first_ordinal + first + row,
-                offset=int(rows.offsets[row]),
-                timestamp_ms=int(rows.inputs.timestamps_ms[row]),
-                key=rows.inputs.keys[row],
-                headers=rows.headers[row],
-                score=float(score[first + row]),
-                p_value=float(p_value[first + row]),
-                threshold=threshold,
-                alpha=alpha,
-                budget=self.alert_share,
-                block=online.detector.n_blocks,
-                head=scored.head(first + row),
-            )
-            for row in hits
-        ]
+            self.boundary = self._here(int(rows.offsets[-1]) + 1, online.n_learnt)
 
     def _reject(self, batch: RecordBatch, rejects: list[Reject], done: Processed) -> None:
         for reject in rejects:
@@ -289,9 +229,7 @@ class Pipeline:
         return Boundary(
             offset,
             ordinal,
-            self._alerter.state(),
             self._limit.counts,
-            self._budget.ledger,
             self.online.labels_offset if self.online is not None else 0,
-            self._shifted,
+            self._judge.state(),
         )

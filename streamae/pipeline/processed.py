@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamae.alerting import Place
-from streamae.budget import Ledger
 from streamae.detector import Learned
 from streamae.pipeline.labels import Labelled
 from streamae.pipeline.limits import RejectCounts
@@ -66,10 +64,12 @@ class Boundary(NamedTuple):
 
     offset: int
     ordinal: int
-    episodes: Any
     counts: RejectCounts
-    ledger: Ledger
     labels: int
     """Offset in the labels log behind the last label taken."""
-    shifted: tuple[Place, ...]
-    """First record of each block of a shift that may become a drift."""
+    judge: dict[str, Any]
+
+    @property
+    def given(self) -> tuple[Any, ...]:
+        """What decided the state so far beside the partition's log: labels, and configuration."""
+        return self.labels, self.judge["alerting"]
