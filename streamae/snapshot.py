@@ -17,13 +17,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from streamae.config import Config
+from streamae.config.keys import keys
 from streamae.errors import SnapshotError
 
 FORMAT = 1
 _METADATA_KEY = "streamae"
-_NOT_IN_STATE = ("device", "threads")
-"""Detector keys that change where it computes but not what."""
-
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
@@ -77,8 +75,9 @@ def decode(blob: bytes) -> tuple[Header, dict[str, npt.NDArray[Any]]]:
 def model_keys(config: Config) -> dict[str, Any]:
     """Return the configuration keys that saved state depends on, as plain values."""
     # By way of JSON, as they come back from a snapshot: lists, not tuples.
-    keys = msgspec.json.decode(msgspec.json.encode(config.detector))
-    return {f"detector.{key}": value for key, value in keys.items() if key not in _NOT_IN_STATE}
+    values = msgspec.json.decode(msgspec.json.encode(config.detector))
+    paths = {f"detector.{name}": value for name, value in values.items()}
+    return {path: value for path, value in paths.items() if keys()[path].change == "new model"}
 
 
 def check_fits(header: Header, config: Config) -> None:

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from msgspec import Meta
 
 from streamae.config.models import MODELS, ModelName
-from streamae.config.section import Section, about
+from streamae.config.section import Change, Section, about
 
 
 class Quality(NamedTuple):
@@ -22,6 +22,8 @@ QUALITIES = {"fast": Quality(128, 8), "default": Quality(256, 4), "high": Qualit
 
 
 class DetectorConfig(Section, frozen=True):
+    change: ClassVar[Change] = "new model"
+
     block_size: Annotated[
         int,
         about(
@@ -30,11 +32,14 @@ class DetectorConfig(Section, frozen=True):
     ] = 256
     seed: Annotated[int, about("Changes every random choice of the model.", ge=0)] = 0
     device: Annotated[
-        Literal["auto", "cpu", "cuda"], about("`auto` uses the first CUDA device, else the CPU.")
+        Literal["auto", "cpu", "cuda"],
+        about("`auto` uses the first CUDA device, else the CPU.", "restart"),
     ] = "auto"
     threads: Annotated[
         int,
-        about("Threads of one matrix product; more than one pays only on idle cores.", ge=1),
+        about(
+            "Threads of one matrix product; more than one pays only on idle cores.", "restart", ge=1
+        ),
     ] = 1
     diff: Annotated[
         tuple[str, ...] | Literal["auto"],

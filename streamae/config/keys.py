@@ -7,12 +7,15 @@ Paths are dotted, as in `source.kind`. A field that is a list of sections counts
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import Any, Final, Literal, TypeGuard, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT
 from msgspec import inspect as introspect
 
+from streamae.config.section import Change
 from streamae.config.sections import Config, Section
 from streamae.config.values import Duration, Secret, Size, Span
 
@@ -41,6 +44,7 @@ class Key:
     """The annotation: what `msgspec.convert` takes."""
     default: Any
     about: str
+    change: Change
 
     @property
     def alternatives(self) -> tuple[introspect.Type, ...]:
@@ -71,9 +75,10 @@ class Key:
         return any(isinstance(part, introspect.VarTupleType) for part in self.alternatives)
 
 
+@cache
 def keys(root: type[Section] = Config) -> Mapping[str, Key]:
     """Return every key by its path, in the order of the structs."""
-    return {key.path: key for key in _keys_of(root, "")}
+    return MappingProxyType({key.path: key for key in _keys_of(root, "")})
 
 
 def sections(root: type[Section] = Config) -> Mapping[str, type[Section]]:
@@ -84,6 +89,11 @@ def sections(root: type[Section] = Config) -> Mapping[str, type[Section]]:
 def pattern(path: str) -> str:
     """Return the path of the key that a place in a file is about."""
     return _INDEX.sub("[]", path)
+
+
+def changed(before: Config, after: Config) -> list[Key]:
+    """Return the keys whose values differ."""
+    return [key for path, key in keys().items() if lookup(before, path) != lookup(after, path)]
 
 
 def lookup(config: Config, path: str) -> Any:
@@ -133,13 +143,12 @@ def _keys_of(section: type[Section], path: str) -> Iterator[Key]:
             yield from _keys_of(below, here)
             continue
         default = field.default if field.default_factory is NODEFAULT else field.default_factory()
-        yield Key(here, field.type, default, _description(field.type))
-
-
-def _description(annotation: Any) -> str:
-    info = introspect.type_info(annotation)
-    described = isinstance(info, introspect.Metadata) and info.extra_json_schema
-    return str(described["description"]) if described else ""
+        info = introspect.type_info(field.type)
+        if not isinstance(info, introspect.Metadata):
+            raise TypeError(f"{here} says nothing about itself")
+        about = str((info.extra_json_schema or {})["description"])
+        change = (info.extra or {})["change"] or section.change
+        yield Key(here, field.type, default, about, change)
 
 
 def _alternatives(info: introspect.Type) -> tuple[introspect.Type, ...]:

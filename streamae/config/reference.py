@@ -26,6 +26,7 @@ _HEADER: Final = """\
 # Durations are 500ms, 5s, 10m, 2h, 1d or seconds; sizes are 64KiB, 16MiB, 1GB or bytes.
 """
 _LINE_CHARS: Final = 100
+_CHANGES: Final = {"live": "reload", "restart": "restart", "new model": "new model"}
 
 
 def schema(root: type[Section] = Config, title: str = "streamae configuration") -> dict[str, Any]:
@@ -51,9 +52,9 @@ def schema(root: type[Section] = Config, title: str = "streamae configuration") 
 
 def table(root: type[Section] = Config) -> str:
     """Return every key with its values, default and meaning as a Markdown table."""
-    rows = [("Key", "Takes", "Default", "Meaning"), ("---",) * 4]
+    rows = [("Key", "Takes", "Default", "Meaning", "Changes by"), ("---",) * 5]
     rows += [
-        (f"`{key.path}`", key.expected, f"`{_inline(key)}`", key.about)
+        (f"`{key.path}`", key.expected, f"`{_inline(key)}`", key.about, _CHANGES[key.change])
         for key in keys(root).values()
     ]
     escaped = ([cell.replace("|", r"\|") for cell in row] for row in rows)

@@ -5,13 +5,13 @@ loads, checks and documents them, and the table in the README is generated from 
 are a working configuration of the embedded mode: files in, files out.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
 from streamae.config.hyperparameters import DetectorConfig
-from streamae.config.section import Section, about
+from streamae.config.section import Change, Section, about
 from streamae.config.values import Duration, Secret, Size
 
 __all__ = [
@@ -67,7 +67,7 @@ class RecordConfig(Section, frozen=True):
     ] = "auto"
     features: Annotated[
         tuple[str, ...] | Literal["auto"],
-        about("Names in order; `auto` freezes the names of the first valid record."),
+        about("Names in order; `auto` freezes the names of the first valid record.", "new model"),
     ] = "auto"
     key_field: Annotated[
         str | None, about("Field that replaces the record key, the entity alerts are keyed by.")
@@ -84,6 +84,8 @@ class RecordConfig(Section, frozen=True):
 
 
 class AlertingConfig(Section, frozen=True):
+    change: ClassVar[Change] = "live"
+
     budget: Annotated[
         float | str,
         about("Records flagged: a share such as `0.001`, or `20 per day` of event time."),
@@ -156,6 +158,8 @@ class OutputConfig(Section, frozen=True):
 
 
 class DeadLetterConfig(Section, frozen=True):
+    change: ClassVar[Change] = "live"
+
     max_consecutive: Annotated[
         Annotated[int, Meta(ge=1)] | None,
         about("Stop (exit 65) after so many rejects in a row; null never stops."),
@@ -168,6 +172,8 @@ class DeadLetterConfig(Section, frozen=True):
 
 
 class CommitConfig(Section, frozen=True):
+    change: ClassVar[Change] = "live"
+
     interval: Annotated[Duration, about("Longest time an output waits for its commit.")] = Duration(
         1
     )
@@ -188,7 +194,7 @@ class StateConfig(Section, frozen=True):
     )
     topic: Annotated[str, about("Compacted Kafka topic of snapshots.")] = "streamae-state"
     snapshot_interval: Annotated[
-        Duration, about("Time between snapshots; a restart learns at most this much again.")
+        Duration, about("Time between snapshots; a restart learns at most this much again.", "live")
     ] = Duration(10)
     keep: Annotated[int, about("Snapshots kept per partition in a directory.", ge=2)] = 3
 
@@ -248,9 +254,9 @@ class HttpConfig(Section, frozen=True):
 
 
 class LogConfig(Section, frozen=True):
-    level: Annotated[Literal["debug", "info", "warning", "error"], about("Least severity.")] = (
-        "info"
-    )
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], about("Least severity.", "live")
+    ] = "info"
     format: Annotated[
         Literal["auto", "json", "text"], about("`auto`: text on a terminal, else JSON.")
     ] = "auto"
@@ -289,5 +295,5 @@ class Config(Section, frozen=True):
         about("Exit 75 after so long without progress while records wait or a broker call hangs."),
     ] = Duration(60)
     shutdown_timeout: Annotated[
-        Duration, about("A stop that takes longer is cut short; the next start continues.")
+        Duration, about("A stop that takes longer is cut short; the next start continues.", "live")
     ] = Duration(20)
