@@ -10,8 +10,8 @@ import numpy as np
 from streamae.decode import Reason
 from streamae.log import Logger
 from streamae.metrics import Metric, Metrics, Rebalance, Stage, Status
-from streamae.pipeline import ERROR_HEADER, Pipeline, Processed
-from streamae.records import CHANGE, Alert, ConfigurationChange, Drift
+from streamae.pipeline import Pipeline, Processed
+from streamae.records import CHANGE, ERROR_HEADER, Alert, ConfigurationChange, Drift
 from streamae.types import NO_TIMESTAMP, Commit, Output, Poll, RecordBatch, TopicPartition
 from streamae.watchdog import Watchdog
 

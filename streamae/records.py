@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from streamae.types import NO_TIMESTAMP
+from streamae.types import NO_TIMESTAMP, Output
 
 ANOMALY: Literal["anomaly"] = "anomaly"
 RECOVERED: Literal["recovered"] = "recovered"
@@ -22,6 +22,8 @@ Severity = Literal["warning", "critical"]
 Suppression = Literal["open_episode", "cooldown", "min_deviation", "direction"]
 """Why a flagged record raises no alert."""
 
+ERROR_HEADER = "__streamae.errors."
+"""Prefix of the headers a dead letter gets, after Kafka Connect's (KIP-298)."""
 
 CHANGE = " (change)"
 """Ends the name of a feature that is judged by its change."""
@@ -248,6 +250,29 @@ def schemas() -> Mapping[str, dict[str, Any]]:
     }
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {name: {**dialect, **msgspec.json.schema(kind)} for name, kind in kinds.items()}
+
+
+class _Sourced(msgspec.Struct):
+    """What messages say of their source: a position, or those of a whole block."""
+
+    source: Position | None = None
+    topic: str = ""
+    partition: int = -1
+    offsets: list[int] = []
+
+
+def source_of(output: Output) -> Position | None:
+    """Return the input record that an output is about, the last one of a block; None if unsaid."""
+    try:
+        if output.channel == "dead_letters":
+            said = {name.removeprefix(ERROR_HEADER): value for name, value in output.headers}
+            return Position(said["topic"].decode(), int(said["partition"]), int(said["offset"]))
+        found = msgspec.json.decode(output.value or b"", type=_Sourced)
+    except (msgspec.MsgspecError, UnicodeError, KeyError, ValueError):
+        return None
+    if found.source is None and found.offsets:
+        return Position(found.topic, found.partition, found.offsets[-1])
+    return found.source
 
 
 def text(key: bytes | None) -> str | None:

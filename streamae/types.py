@@ -1,10 +1,10 @@
-"""The values that travel between the parts, and the three borders to the outside world.
+"""The values that travel between the parts, and the borders to the outside world.
 
 Data flows `Source -> RecordBatch -> Pipeline -> Output -> Sink`. A `Commit` carries everything that
 must become visible together: outputs, snapshots and the offsets they were computed from.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 
@@ -67,6 +67,12 @@ class RecordBatch:
     def tail(self, n: int) -> "RecordBatch":
         """Return all but the first n records."""
         return self if n <= 0 else self._rows(slice(n, None), self.next_offset)
+
+    def before(self, offset: int) -> "RecordBatch":
+        """Return the records before `offset`, where reading goes on then."""
+        if self.next_offset <= offset:
+            return self
+        return self._rows(slice(0, int(np.searchsorted(self.offsets, offset))), offset)
 
     def _rows(self, rows: slice, next_offset: int) -> "RecordBatch":
         return replace(
@@ -206,6 +212,85 @@ class StateStore(Protocol):
 
     def save(self, partition: TopicPartition, snapshot: bytes) -> str:
         """Write `snapshot` and return its pointer; called within the sink's commit."""
+
+    def load(self, partition: TopicPartition, pointer: str) -> bytes:
+        """Return the snapshot; raise `SnapshotError` when it is missing or damaged."""
+
+    def close(self) -> None:
+        """Release everything."""
+
+
+class Edges(NamedTuple):
+    """What a log holds."""
+
+    first: int
+    """Offset of the first record left."""
+    end: int
+    """The offset behind the last committed record."""
+
+
+class CommitPoint(NamedTuple):
+    """What the last commit of a partition said, its snapshot still to be loaded."""
+
+    offset: int
+    """Next offset to read."""
+    pointer: str | None
+    """Names the snapshot; None after a deliberate rewind, which clears it."""
+
+
+class Stored(NamedTuple):
+    """A snapshot that a store still has."""
+
+    pointer: str
+    written_ms: int
+    """Milliseconds since the epoch; `NO_TIMESTAMP` where the store does not keep it."""
+    content: bytes
+
+
+class Written(NamedTuple):
+    """A committed output where it lies."""
+
+    place: str
+    """For people: `TOPIC-PARTITION, offset N` or `FILE, line N`."""
+    offset: int
+    """In that topic; the number of the line, from 1, in a file."""
+    output: Output
+
+
+class Archive(Protocol):
+    """What went into a stream and what came of it, read without taking part.
+
+    No group is joined, nothing is committed, no lock is taken and nothing is written. What a
+    running daemon commits meanwhile may be seen or not.
+    """
+
+    def partitions(self) -> Sequence[TopicPartition]:
+        """Return the input partitions."""
+
+    def bounds(self, partition: TopicPartition) -> Edges:
+        """Return which input there is; raise `ConfigError` when it cannot be read again."""
+
+    def offset_at(self, partition: TopicPartition, timestamp_ms: int) -> int:
+        """Return the first offset with that time or a later one, the end when there is none."""
+
+    def records(self, partition: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
+        """Yield the committed input from offset `start` to before `end`, in order."""
+
+    def outputs(self, channel: Channel, partition: TopicPartition) -> Iterator[Written]:
+        """Yield what was committed to a channel from an input partition, in order.
+
+        So is what does not say, or no longer legibly, where it is from. Raise `ConfigError` where
+        nothing is kept.
+        """
+
+    def written(self, output: Output) -> Output:
+        """Return what `outputs` would give of `output`, of which a file keeps but the value."""
+
+    def committed(self, partition: TopicPartition) -> CommitPoint | None:
+        """Return what the last commit of `partition` said; None when there was none."""
+
+    def snapshots(self, partition: TopicPartition) -> Iterator[Stored]:
+        """Yield the snapshots there are, as they were written, possibly damaged, oldest first."""
 
     def load(self, partition: TopicPartition, pointer: str) -> bytes:
         """Return the snapshot; raise `SnapshotError` when it is missing or damaged."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from streamae.config import Config
 from streamae.errors import ConfigError
+from streamae.kafka.archive import KafkaArchive
 from streamae.kafka.client import GroupMember, Transactions
 from streamae.kafka.labels import KafkaLabels
 from streamae.kafka.sink import AtLeastOnceSink, TransactionalSink
@@ -26,6 +27,7 @@ from streamae.types import Sink, Source, StateStore
 
 __all__ = [
     "AtLeastOnceSink",
+    "KafkaArchive",
     "KafkaLabels",
     "KafkaSource",
     "RequiredTopic",

@@ -1,18 +1,9 @@
 """Where to read a partition, given what its log still holds."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from streamae.errors import StreamaeError
-from streamae.types import TopicPartition
-
-
-class Edges(NamedTuple):
-    """What a log holds."""
-
-    first: int
-    """Offset of the first record left."""
-    end: int
-    """The offset behind the last committed record."""
+from streamae.types import Edges, TopicPartition
 
 
 def position(

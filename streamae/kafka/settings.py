@@ -21,6 +21,9 @@ BATCH_BYTES = 256 << 10
 WRITER_CLOSE_S = 2.0
 """What is still on its way when a writer closes belongs to no commit."""
 
+ABORT_SCAN_S = 10
+"""Brokers look for transactions past their timeout every 10 s."""
+
 ORDERED = {"enable_idempotence": False, "max_in_flight_requests_per_connection": 1}
 """What keeps the order of records on brokers without transactions."""
 
@@ -122,6 +125,11 @@ def deliveries(config: Config, *, transactional: bool) -> dict[str, Any]:
 def flush_s(config: Config) -> float:
     """Return how long a writer waits for the brokers to take what was sent."""
     return float(config.kafka.transaction_timeout + config.kafka.connect_timeout)
+
+
+def unstable_s(config: Config) -> float:
+    """Return how long readers may have to wait for a dead worker's transaction to be aborted."""
+    return float(config.kafka.transaction_timeout + 2 * ABORT_SCAN_S)
 
 
 def milliseconds(seconds: float) -> int:

@@ -15,7 +15,8 @@ from kafka.errors import CorruptRecordError, KafkaError, OffsetOutOfRangeError
 from streamae.config import Config
 from streamae.kafka import settings, unreadable
 from streamae.kafka.faults import connect, translated
-from streamae.kafka.positions import Edges, after_refusal, position
+from streamae.kafka.positions import after_refusal, position
+from streamae.kafka.reading import committed, edges
 from streamae.kafka.rebalances import Rebalance, Rebalances
 from streamae.types import AssignmentListener, Headers, Poll, RecordBatch, TopicPartition
 
@@ -23,9 +24,6 @@ log = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT_MS = 5000
 """Leaving the group is a courtesy; a broker that does not answer must not hold up an exit."""
-
-ABORT_SCAN_S = 10
-"""Brokers look for transactions past their timeout every 10 s."""
 
 
 class Finished(NamedTuple):
@@ -89,7 +87,7 @@ class KafkaSource:
     ) -> int:
         """Read `partition` from `offset`; see `Source.seek`."""
         start = self._config.source.start
-        taken = position(self._edges(partition), start, offset, fallback)
+        taken = position(edges(self._consumer, partition, self._config), start, offset, fallback)
         self._consumer.seek(KafkaPartition(*partition), taken)
         self._positions[partition] = taken
         return taken
@@ -117,15 +115,7 @@ class KafkaSource:
         While another worker's transaction holds an offset of this partition, the broker answers
         "unstable"; it ends or times out, and the client asks again until then.
         """
-        patience_s = self._config.kafka.transaction_timeout + 2 * ABORT_SCAN_S
-        try:
-            return self._consumer.committed(
-                KafkaPartition(*partition),
-                metadata=True,
-                timeout_ms=settings.milliseconds(patience_s),
-            )
-        except KafkaError as error:
-            raise translated(error, f"reading the committed offset of {partition}") from error
+        return committed(self._consumer, partition, self._config)
 
     def commit_offsets(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
         """Commit outside a transaction; raise kafka-python's errors."""
@@ -210,18 +200,9 @@ class KafkaSource:
         """Go on at the first record left when the input was deleted faster than it was read."""
         for partition, offset in wanted.items():
             name = TopicPartition(*partition)
-            first = after_refusal(name, self._edges(name), offset)
+            first = after_refusal(name, edges(self._consumer, name, self._config), offset)
             log.warning("records %d to %d of %s were deleted unread", offset, first - 1, name)
             self.seek(name, first)
-
-    def _edges(self, partition: TopicPartition) -> Edges:
-        one = KafkaPartition(*partition)
-        try:
-            first = self._consumer.beginning_offsets([one], timeout_ms=self._request_ms)
-            end = self._consumer.end_offsets([one], timeout_ms=self._request_ms)
-        except KafkaError as error:
-            raise translated(error, f"asking for the offsets of {partition}") from error
-        return Edges(first[one], end[one])
 
     def _batches(self, records: Mapping[KafkaPartition, Sequence[Any]]) -> list[RecordBatch]:
         batches = []

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import crc32c
 import msgspec
 from kafka import KafkaConsumer
-from kafka import TopicPartition as KafkaPartition
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import OffsetOutOfRangeError
 
 from streamae.config import Config
-from streamae.errors import SnapshotError, UnreachableError
-from streamae.kafka import settings
+from streamae.errors import ConfigError, SnapshotError
+from streamae.kafka import reading, settings
 from streamae.kafka.client import Records
-from streamae.kafka.faults import connect, translated
-from streamae.types import TopicPartition
+from streamae.kafka.faults import connect
+from streamae.types import Stored, TopicPartition
 
 CHUNK_BYTES = 900_000
 """Brokers accept 1,048,588 bytes per record by default; key and framing need a few hundred."""
@@ -23,8 +23,6 @@ CHUNK_BYTES = 900_000
 SLOTS = 2
 """A snapshot never replaces the one before it: that one is pointed to until the commit is through,
 and compaction removes what has a newer record of the same key."""
-
-POLL_S = 0.5
 
 ADVICE = "start from an empty state with a new `name`, or restore the topic"
 
@@ -47,56 +45,57 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
     crc32c: int
 
 
-class TopicStore:
-    """Keeps the last two snapshots of each partition in `state.topic`."""
+class _Chunk(NamedTuple):
+    """A part of a snapshot in the topic."""
 
-    def __init__(self, config: Config, writer: Records) -> None:
+    slot: int
+    number: int
+    offset: int
+    timestamp_ms: int
+    value: bytes
+
+
+class StateReader:
+    """Finds snapshots in the state topic."""
+
+    def __init__(self, config: Config) -> None:
         self._config = config
-        self._writer = writer
-        self._slots: dict[TopicPartition, int] = {}
-
-    def save(self, partition: TopicPartition, snapshot: bytes) -> str:
-        """Write the chunks within the writer's transaction and wait for their offsets."""
-        topic = self._config.state.topic
-        slot = (self._slots.get(partition, -1) + 1) % SLOTS
-        target = TopicPartition(topic, partition.partition % self._writer.partitions(topic))
-        sent = [
-            self._writer.send(target, self._key(partition, slot, number), chunk)
-            for number, chunk in enumerate(chunks(snapshot))
-        ]
-        self._writer.flush()
-        self._slots[partition] = slot
-        pointer = Pointer(
-            topic=topic,
-            partition=target.partition,
-            first=sent[0].value.offset,
-            last=sent[-1].value.offset,
-            slot=slot,
-            chunks=len(sent),
-            length=len(snapshot),
-            crc32c=crc32c.crc32c(snapshot),
-        )
-        return msgspec.json.encode(pointer).decode()
 
     def load(self, partition: TopicPartition, pointer: str) -> bytes:
         """Read the chunks by offset and compare length and checksum."""
-        try:
-            found = msgspec.json.decode(pointer, type=Pointer)
-        except msgspec.DecodeError as error:
-            raise SnapshotError(
-                f"the committed offset of {partition} names no snapshot in a topic, but"
-                f" {pointer[:80]!r}; is `state.store` as it was?"
-            ) from error
+        found = _parsed(partition, pointer)
         snapshot = b"".join(self._chunks(partition, found))
         if len(snapshot) != found.length or crc32c.crc32c(snapshot) != found.crc32c:
             raise SnapshotError(
                 f"the snapshot of {partition} in {found.topic} is damaged; {ADVICE}"
             )
-        self._slots[partition] = found.slot
         return snapshot
 
-    def close(self) -> None:
-        """Do nothing: the writer is its owner's, and readers are closed after each snapshot."""
+    def snapshots(self, partition: TopicPartition) -> Iterator[Stored]:
+        """Yield the committed ones whose first chunk is still there, oldest first.
+
+        Compaction leaves the last `SLOTS`; what it has not come to yet is there, too.
+        """
+        one, first = self._beginning(partition)
+        begun: list[_Chunk] = []
+        for polled in reading.read(self._config, one, first):
+            for chunk in filter(None, map(partial(self._chunk, partition), polled.records)):
+                if chunk.number == 0:
+                    yield from _stored(one, begun)
+                    begun = [chunk]
+                elif begun and (chunk.slot, chunk.number) == (begun[0].slot, len(begun)):
+                    begun.append(chunk)
+        yield from _stored(one, begun)
+
+    def _beginning(self, partition: TopicPartition) -> tuple[TopicPartition, int]:
+        """Return the partition of the state topic, and its first offset."""
+        topic = self._config.state.topic
+        with closing(connect(KafkaConsumer, settings.reader(self._config), self._config)) as asked:
+            numbers = asked.partitions_for_topic(topic)
+            if not numbers:
+                raise ConfigError(f"state.topic: there is no topic {topic}")
+            one = TopicPartition(topic, partition.partition % len(numbers))
+            return one, reading.edges(asked, one, self._config).first
 
     def _chunks(self, partition: TopicPartition, pointer: Pointer) -> list[bytes]:
         """Read one snapshot's records.
@@ -121,39 +120,103 @@ class TopicStore:
 
     def _records(self, pointer: Pointer) -> Iterator[Any]:
         """Yield the records from the pointer's first offset to its last."""
-        one = KafkaPartition(pointer.topic, pointer.partition)
-        patience_s = float(self._config.kafka.connect_timeout)
-        empty_polls = 0
-        with closing(connect(KafkaConsumer, settings.reader(self._config), self._config)) as reader:
-            reader.assign([one])
-            reader.seek(one, pointer.first)
-            while reader.position(one) <= pointer.last:
-                polled = self._poll(reader, pointer)
-                empty_polls = 0 if polled else empty_polls + 1
-                if empty_polls * POLL_S > patience_s:
-                    raise UnreachableError(
-                        f"{one.topic}-{one.partition}: no answer for {patience_s:g} s"
-                    )
-                yield from (record for record in polled if record.offset <= pointer.last)
-
-    def _poll(self, reader: Any, pointer: Pointer) -> list[Any]:
+        one = TopicPartition(pointer.topic, pointer.partition)
+        end = pointer.last + 1
         try:
-            polled = reader.poll(settings.milliseconds(POLL_S))
+            for polled in reading.read(self._config, one, pointer.first, end, "read_uncommitted"):
+                yield from polled.records
         except OffsetOutOfRangeError as error:
             raise SnapshotError(
                 f"{pointer.topic}-{pointer.partition} has no offset {pointer.first} any more, where"
                 f" a snapshot was committed; {ADVICE}"
             ) from error
-        except KafkaError as error:
-            raise translated(error, f"reading a snapshot from {pointer.topic}") from error
-        return [record for records in polled.values() for record in records]
 
     def _key(self, partition: TopicPartition, slot: int, number: int) -> bytes:
+        return self._owner(partition) + f"{slot}/{number}".encode()
+
+    def _chunk(self, partition: TopicPartition, record: Any) -> _Chunk | None:
+        """Return a record as a chunk of the partition; None for others."""
+        owner = self._owner(partition)
+        if not record.key.startswith(owner):
+            return None
+        slot, _, number = record.key.removeprefix(owner).partition(b"/")
+        return _Chunk(int(slot), int(number), record.offset, record.timestamp, record.value)
+
+    def _owner(self, partition: TopicPartition) -> bytes:
+        """Return how the keys of a partition's chunks begin."""
         group = settings.group(self._config)
-        return f"{group}/{partition.topic}/{partition.partition}/{slot}/{number}".encode()
+        return f"{group}/{partition.topic}/{partition.partition}/".encode()
+
+
+class TopicStore(StateReader):
+    """Keeps the last two snapshots of each partition in `state.topic`."""
+
+    def __init__(self, config: Config, writer: Records) -> None:
+        super().__init__(config)
+        self._writer = writer
+        self._slots: dict[TopicPartition, int] = {}
+
+    def save(self, partition: TopicPartition, snapshot: bytes) -> str:
+        """Write the chunks within the writer's transaction and wait for their offsets."""
+        topic = self._config.state.topic
+        slot = (self._slots.get(partition, -1) + 1) % SLOTS
+        target = TopicPartition(topic, partition.partition % self._writer.partitions(topic))
+        sent = [
+            self._writer.send(target, self._key(partition, slot, number), chunk)
+            for number, chunk in enumerate(chunks(snapshot))
+        ]
+        self._writer.flush()
+        self._slots[partition] = slot
+        first, last = sent[0].value.offset, sent[-1].value.offset
+        return _pointer(target, slot, (first, last), len(sent), snapshot)
+
+    def load(self, partition: TopicPartition, pointer: str) -> bytes:
+        """Load the snapshot, and let the next one take the other slot."""
+        snapshot = super().load(partition, pointer)
+        self._slots[partition] = _parsed(partition, pointer).slot
+        return snapshot
+
+    def close(self) -> None:
+        """Do nothing: the writer is its owner's, and readers are closed after each snapshot."""
 
 
 def chunks(snapshot: bytes) -> list[bytes]:
     """Cut a snapshot into parts of at most `CHUNK_BYTES`; an empty one is a single empty part."""
     starts = range(0, max(1, len(snapshot)), CHUNK_BYTES)
     return [snapshot[start : start + CHUNK_BYTES] for start in starts]
+
+
+def _parsed(partition: TopicPartition, pointer: str) -> Pointer:
+    try:
+        return msgspec.json.decode(pointer, type=Pointer)
+    except msgspec.DecodeError as error:
+        raise SnapshotError(
+            f"the committed offset of {partition} names no snapshot in a topic, but"
+            f" {pointer[:80]!r}; is `state.store` as it was?"
+        ) from error
+
+
+def _pointer(
+    target: TopicPartition, slot: int, offsets: tuple[int, int], n_chunks: int, snapshot: bytes
+) -> str:
+    pointer = Pointer(
+        topic=target.topic,
+        partition=target.partition,
+        first=offsets[0],
+        last=offsets[1],
+        slot=slot,
+        chunks=n_chunks,
+        length=len(snapshot),
+        crc32c=crc32c.crc32c(snapshot),
+    )
+    return msgspec.json.encode(pointer).decode()
+
+
+def _stored(one: TopicPartition, chunks: list[_Chunk]) -> Iterator[Stored]:
+    """Yield the snapshot that the chunks are, if there are any."""
+    if chunks:
+        content = b"".join(chunk.value for chunk in chunks)
+        first, last = chunks[0], chunks[-1]
+        offsets = (first.offset, last.offset)
+        pointer = _pointer(one, first.slot, offsets, len(chunks), content)
+        yield Stored(pointer, last.timestamp_ms, content)

@@ -1,5 +1,6 @@
 """The embedded mode: files and memory instead of Kafka, with the same guarantee."""
 
+from streamae.local.archive import FileArchive
 from streamae.local.host import HostSource
 from streamae.local.labels import FileLabels
 from streamae.local.memory import MemoryLabels, MemoryLog, MemorySink, MemorySource
@@ -10,6 +11,7 @@ from streamae.local.state import DirectoryStore
 __all__ = [
     "STDIN",
     "DirectoryStore",
+    "FileArchive",
     "FileLabels",
     "FileSink",
     "FileSource",

@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 
 from streamae.config import SourceConfig
+from streamae.local.source import partition_of
 from streamae.types import AssignmentListener, Poll, RecordBatch, TopicPartition
 
 
@@ -44,7 +45,7 @@ class HostSource:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._interval = float(config.interval)
-        self._partition = TopicPartition(config.topic or "host", 0)
+        self._partition = partition_of(config)
         self._key = platform.node().encode()
         self._sample = sample or Machine().sample
         self._wall = wall

@@ -22,6 +22,7 @@ from streamae.local.durable import replace_file
 from streamae.types import Channel, Commit, Committed, Output, StateStore, TopicPartition
 
 STDOUT = "-"
+COMMIT_FILE = "commit.json"
 
 
 class PartitionCommit(msgspec.Struct, frozen=True):
@@ -40,6 +41,31 @@ class CommitFile(msgspec.Struct):
     partitions: dict[str, PartitionCommit] = {}
 
 
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A line of the dead letters' file: text as it is, other bytes as `{"base64": ...}`."""
+
+    key: str | dict[str, str] | None
+    value: str | dict[str, str] | None
+    timestamp_ms: int
+    headers: list[tuple[str, str | dict[str, str]]]
+
+
+def read_commit(directory: Path) -> CommitFile:
+    """Return what was committed last; raise `SnapshotError` when the file is damaged."""
+    path = directory / COMMIT_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=CommitFile)
+    except FileNotFoundError:
+        return CommitFile()
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {why(error)}") from error
+    except msgspec.MsgspecError as error:
+        raise SnapshotError(
+            f"{path} is damaged ({error}): restore it, or start afresh by moving the"
+            " state directory and the outputs away"
+        ) from error
+
+
 class FileSink:
     """Appends messages to one file per channel; one sink per state directory."""
 
@@ -55,7 +81,7 @@ class FileSink:
         self._lock = _lock(directory)
         self._files: dict[Channel, BinaryIO] = {}
         try:
-            self._last = self._read()
+            self._last = read_commit(directory)
             self._open()
         except BaseException:
             self.close()
@@ -141,24 +167,7 @@ class FileSink:
             for channel, file in self._files.items()
             if file is not sys.stdout.buffer
         }
-        replace_file(self._path, msgspec.json.encode(self._last))
-
-    def _read(self) -> CommitFile:
-        try:
-            return msgspec.json.decode(self._path.read_bytes(), type=CommitFile)
-        except FileNotFoundError:
-            return CommitFile()
-        except OSError as error:
-            raise StorageError(f"cannot read {self._path}: {why(error)}") from error
-        except msgspec.MsgspecError as error:
-            raise SnapshotError(
-                f"{self._path} is damaged ({error}): restore it, or start afresh by moving the"
-                " state directory and the outputs away"
-            ) from error
-
-    @property
-    def _path(self) -> Path:
-        return self._directory / "commit.json"
+        replace_file(self._directory / COMMIT_FILE, msgspec.json.encode(self._last))
 
 
 def _lock(directory: Path) -> BinaryIO:
@@ -192,13 +201,26 @@ def _line(output: Output) -> bytes:
     """Return an output as one line; a dead letter, which may be anything, is wrapped."""
     if output.channel != "dead_letters":
         return (output.value or b"") + b"\n"
-    letter = {
-        "key": _readable(output.key),
-        "value": _readable(output.value),
-        "timestamp_ms": output.timestamp_ms,
-        "headers": [[name, _readable(value)] for name, value in output.headers],
-    }
+    letter = DeadLetter(
+        _readable(output.key),
+        _readable(output.value),
+        output.timestamp_ms,
+        [(name, _readable(value) or "") for name, value in output.headers],
+    )
     return msgspec.json.encode(letter) + b"\n"
+
+
+def unwrapped(line: bytes, source: TopicPartition) -> Output:
+    """Return the dead letter that a line holds; the line itself when it was not written here."""
+    try:
+        letter = msgspec.json.decode(line, type=DeadLetter)
+        headers = tuple((name, _bytes(value) or b"") for name, value in letter.headers)
+        key, value = _bytes(letter.key), _bytes(letter.value)
+    except (msgspec.MsgspecError, KeyError, ValueError):
+        return Output("dead_letters", source, None, line)
+    output = Output("dead_letters", source, key, value, headers, letter.timestamp_ms)
+    same = _line(output).removesuffix(b"\n") == line
+    return output if same else Output("dead_letters", source, None, line)
 
 
 def _readable(raw: bytes | None) -> str | dict[str, str] | None:
@@ -209,3 +231,10 @@ def _readable(raw: bytes | None) -> str | dict[str, str] | None:
         return raw.decode()
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(raw).decode()}
+
+
+def _bytes(readable: str | dict[str, str] | None) -> bytes | None:
+    """Return what `_readable` was made of; raise ValueError or KeyError where it was not made."""
+    if isinstance(readable, dict):
+        return base64.b64decode(readable["base64"], validate=True)
+    return None if readable is None else readable.encode()

@@ -26,6 +26,12 @@ _STDIN_DESCRIPTOR = 0
 _FOLLOW_INTERVAL_S = 0.05
 
 
+def partition_of(config: SourceConfig) -> TopicPartition:
+    """Return the only partition of a local source."""
+    unnamed = "stdin" if config.path == STDIN else Path(config.path).stem
+    return TopicPartition(config.topic or ("host" if config.kind == "host" else unnamed), 0)
+
+
 class FileSource:
     """One file as one partition, `topic-0`.
 
@@ -39,8 +45,7 @@ class FileSource:
         self._config = config
         self._stdin = config.path == STDIN
         self._csv = config.path.endswith(".csv")
-        topic = config.topic or ("stdin" if self._stdin else Path(config.path).stem)
-        self.partition = TopicPartition(topic, 0)
+        self.partition = partition_of(config)
         self._file = self._open()
         self._columns: tuple[str, ...] | None = None
         self._listener: AssignmentListener | None = None

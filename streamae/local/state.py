@@ -1,13 +1,14 @@
 """Snapshots as files in a directory."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import crc32c
 
 from streamae.errors import SnapshotError, StorageError, why
 from streamae.local.durable import replace_file
-from streamae.types import TopicPartition
+from streamae.types import Stored, TopicPartition
 
 _SUFFIX = ".safetensors"
 _AFRESH = "; restore it, or start afresh by moving the state directory and the outputs away"
@@ -55,6 +56,17 @@ class DirectoryStore:
         if f"{crc32c.crc32c(snapshot):08x}" != _checksum(pointer):
             raise SnapshotError(f"{path} is damaged: its checksum does not match{_AFRESH}")
         return snapshot
+
+    def snapshots(self, partition: TopicPartition) -> Iterator[Stored]:
+        """Yield the ones there are, oldest first; raise `StorageError` when one cannot be read."""
+        for path in self._saved(partition):
+            try:
+                written_ms = int(path.stat().st_mtime * 1000)
+                yield Stored(path.name, written_ms, path.read_bytes())
+            except FileNotFoundError:  # A newer one took its place.
+                continue
+            except OSError as error:
+                raise StorageError(f"cannot read {path}: {why(error)}") from error
 
     def close(self) -> None:
         """Do nothing: every save is complete when it returns."""

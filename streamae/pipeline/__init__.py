@@ -1,7 +1,6 @@
 """Everything that belongs to one input partition, as a pure function of its log."""
 
-from streamae.pipeline.outputs import ERROR_HEADER
 from streamae.pipeline.pipeline import Pipeline
 from streamae.pipeline.processed import Processed
 
-__all__ = ["ERROR_HEADER", "Pipeline", "Processed"]
+__all__ = ["Pipeline", "Processed"]

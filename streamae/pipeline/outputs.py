@@ -12,12 +12,10 @@ from streamae import __version__
 from streamae.config import OutputConfig
 from streamae.decode import Reject
 from streamae.pipeline.online import OnlineDetector, Scored
-from streamae.records import Position, Score, ScoreBlock, text
+from streamae.records import ERROR_HEADER, Position, Score, ScoreBlock, text
 from streamae.types import UNREADABLE, Doubles, Floats, Output, RecordBatch
 
 JSON_HEADERS = (("content-type", b"application/json"),)
-ERROR_HEADER = "__streamae.errors."
-"""Prefix of the headers a dead letter gets, after Kafka Connect's (KIP-298)."""
 
 T = TypeVar("T")
 

@@ -1,8 +1,8 @@
 import pytest
 
 from streamae.errors import StreamaeError
-from streamae.kafka.positions import Edges, after_refusal, position
-from streamae.types import TopicPartition
+from streamae.kafka.positions import after_refusal, position
+from streamae.types import Edges, TopicPartition
 
 LOG = Edges(first=10, end=20)
 ONE = TopicPartition("sensors", 3)

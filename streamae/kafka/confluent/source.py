@@ -23,11 +23,12 @@ from streamae.kafka.confluent.faults import (
     raised_as_kafka_python,
 )
 from streamae.kafka.faults import translated
-from streamae.kafka.positions import Edges, after_refusal, position
-from streamae.kafka.source import ABORT_SCAN_S, CLOSE_TIMEOUT_MS, without_nulls
+from streamae.kafka.positions import after_refusal, position
+from streamae.kafka.source import CLOSE_TIMEOUT_MS, without_nulls
 from streamae.types import (
     UNREADABLE,
     AssignmentListener,
+    Edges,
     Headers,
     Poll,
     RecordBatch,
@@ -130,7 +131,7 @@ class ConfluentSource:
         While another worker's transaction holds an offset of this partition, the broker answers
         "unstable"; it ends or times out, and the client asks again until then.
         """
-        patience_s = float(self._config.kafka.transaction_timeout + 2 * ABORT_SCAN_S)
+        patience_s = common.unstable_s(self._config)
         with explained(f"reading the committed offset of {partition}"):
             found = self._consumer.committed([KafkaPartition(*partition)], patience_s)[0]
             if found.error is not None:

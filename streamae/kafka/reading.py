@@ -1,0 +1,95 @@
+"""Reading a topic's log without a group: its edges, the group's offsets in it, its records."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from time import monotonic
+from typing import Any, Literal, NamedTuple
+
+from kafka import KafkaConsumer, OffsetAndMetadata
+from kafka import TopicPartition as KafkaPartition
+from kafka.errors import CorruptRecordError, KafkaError, OffsetOutOfRangeError
+
+from streamae.config import Config
+from streamae.errors import UnreachableError
+from streamae.kafka import settings, unreadable
+from streamae.kafka.faults import connect, translated
+from streamae.types import Edges, TopicPartition
+
+POLL_S = 0.5
+
+
+class Polled(NamedTuple):
+    """What one poll of a partition brought."""
+
+    records: list[Any]
+    position: int
+    """Where reading goes on: past the records and past any control records behind them."""
+
+
+def read(
+    config: Config,
+    partition: TopicPartition,
+    start: int,
+    end: int | None = None,
+    isolation: Literal["read_committed", "read_uncommitted"] = "read_committed",
+) -> Iterator[Polled]:
+    """Yield the records from `start` to before `end`, poll by poll, with a reader of its own.
+
+    None ends where the log ends when reading begins; what is uncommitted there is waited for, until
+    its transaction ends. Raise `OffsetOutOfRangeError` when `start` is gone.
+    """
+    one = KafkaPartition(*partition)
+    options = settings.reader(config) | {"isolation_level": isolation}
+    patience_s = settings.unstable_s(config)
+    with closing(connect(KafkaConsumer, options, config)) as reader:
+        reader.assign([one])
+        reader.seek(one, start)
+        position, deadline = start, monotonic() + patience_s
+        while end is None or position < end:
+            records = _poll(reader, config, partition, position)
+            before, position = position, int(reader.position(one))
+            end = reader.highwater(one) if end is None else end
+            if position > before:
+                deadline = monotonic() + patience_s
+            elif monotonic() > deadline and (end is None or position < end):
+                raise UnreachableError(
+                    f"{partition}: nothing came behind offset {position} for {patience_s:g} s"
+                )
+            yield Polled([one for one in records if end is None or one.offset < end], position)
+
+
+def edges(consumer: Any, partition: TopicPartition, config: Config) -> Edges:
+    """Return what the log of `partition` holds, as `consumer` sees it."""
+    one = KafkaPartition(*partition)
+    timeout_ms = settings.milliseconds(config.kafka.connect_timeout)
+    try:
+        first = consumer.beginning_offsets([one], timeout_ms=timeout_ms)
+        end = consumer.end_offsets([one], timeout_ms=timeout_ms)
+    except KafkaError as error:
+        raise translated(error, f"asking for the offsets of {partition}") from error
+    return Edges(first[one], end[one])
+
+
+def committed(consumer: Any, partition: TopicPartition, config: Config) -> OffsetAndMetadata | None:
+    """Return what the consumer's group committed, None when nothing.
+
+    While a worker's transaction holds an offset of this partition, the broker answers "unstable";
+    it ends or times out, and the client asks again until then.
+    """
+    timeout_ms = settings.milliseconds(settings.unstable_s(config))
+    try:
+        return consumer.committed(KafkaPartition(*partition), metadata=True, timeout_ms=timeout_ms)
+    except KafkaError as error:
+        raise translated(error, f"reading the committed offset of {partition}") from error
+
+
+def _poll(reader: Any, config: Config, partition: TopicPartition, position: int) -> list[Any]:
+    try:
+        polled = reader.poll(settings.milliseconds(POLL_S))
+    except OffsetOutOfRangeError:
+        raise
+    except CorruptRecordError as error:
+        raise unreadable.named(error, config, {partition: position}) from error
+    except KafkaError as error:
+        raise translated(error, f"reading {partition}") from error
+    return [record for records in polled.values() for record in records]
