@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 from streamae import metrics, records
-from streamae.cases import file as casefile
 from streamae.config import reference
 
 ROOT = Path(__file__).parent.parent
@@ -24,7 +23,6 @@ def generated() -> dict[Path, str]:
         **schemas,
         ROOT / "config/streamae.yaml": reference.template(),
         ROOT / "config/streamae.schema.json": json.dumps(reference.schema(), indent=2) + "\n",
-        ROOT / "config/streamae.tests.schema.json": json.dumps(casefile.schema(), indent=2) + "\n",
         ROOT / "README.md": readme,
         ROOT / "deploy/metrics.md": metrics.reference(),
     }

@@ -9,6 +9,7 @@ from typing import Protocol
 from streamae.config import Config
 from streamae.errors import ConfigError
 from streamae.kafka.archive import KafkaArchive
+from streamae.kafka.checks import checks
 from streamae.kafka.client import GroupMember, Transactions
 from streamae.kafka.labels import KafkaLabels
 from streamae.kafka.sink import AtLeastOnceSink, TransactionalSink
@@ -36,6 +37,7 @@ __all__ = [
     "TransactionalSink",
     "Writer",
     "check_topics",
+    "checks",
     "connect",
     "create_topics",
     "existing_topics",

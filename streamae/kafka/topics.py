@@ -1,6 +1,6 @@
 """The topics a configuration needs: which are there, may be used, and can be made."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -102,29 +102,33 @@ def required_topics(config: Config) -> list[RequiredTopic]:
 
 def existing_topics(config: Config) -> dict[str, TopicState]:
     """Ask the brokers about the required topics; raise `AuthenticationError` where they refuse."""
-    with _admin(config) as admin:
-        return _described(admin, config)
+    with opened_admin(config) as admin:
+        return described(admin, [topic.name for topic in required_topics(config)])
 
 
 def check_topics(config: Config) -> None:
     """Raise `ConfigError` or `AuthenticationError` for what would fail later."""
     found = existing_topics(config)
     for topic in required_topics(config):
-        state = found[topic.name]
-        if state.partitions == 0:
-            remedy = "create it" if topic.is_input else "`streamae topics --create` makes it"
-            raise ConfigError(f"there is no topic {topic.name} ({topic.purpose}): {remedy}")
-        missing = topic.operations - (state.operations or topic.operations)
-        if missing:
-            names = " and ".join(sorted(missing))
-            raise AuthenticationError(f"{topic.name} ({topic.purpose}): the ACL {names} is missing")
+        check_topic(topic, found[topic.name])
+
+
+def check_topic(topic: RequiredTopic, state: TopicState) -> None:
+    """Raise `ConfigError` for a topic that is not there, `AuthenticationError` without its ACLs."""
+    if state.partitions == 0:
+        remedy = "create it" if topic.is_input else "`streamae topics --create` makes it"
+        raise ConfigError(f"there is no topic {topic.name} ({topic.purpose}): {remedy}")
+    missing = topic.operations - (state.operations or topic.operations)
+    if missing:
+        names = " and ".join(sorted(missing))
+        raise AuthenticationError(f"{topic.name} ({topic.purpose}): the ACL {names} is missing")
 
 
 def create_topics(config: Config) -> list[str]:
     """Make the missing topics but the inputs; return their names."""
-    with _admin(config) as admin:
-        found = _described(admin, config)
+    with opened_admin(config) as admin:
         needed = required_topics(config)
+        found = described(admin, [one.name for one in needed])
         absent = [one.name for one in needed if one.is_input and found[one.name].partitions == 0]
         if absent:
             raise ConfigError(f"there is no input topic {', '.join(absent)}: create it first")
@@ -140,7 +144,8 @@ def create_topics(config: Config) -> list[str]:
 
 
 @contextmanager
-def _admin(config: Config) -> Iterator[Any]:
+def opened_admin(config: Config) -> Iterator[Any]:
+    """Yield kafka-python's admin client; what it raises is raised as a `StreamaeError`."""
     admin = connect(KafkaAdminClient, settings.connection(config), config)
     try:
         yield admin
@@ -150,9 +155,9 @@ def _admin(config: Config) -> Iterator[Any]:
         admin.close()
 
 
-def _described(admin: Any, config: Config) -> dict[str, TopicState]:
-    names = [topic.name for topic in required_topics(config)]
-    return {topic["name"]: _state(topic) for topic in admin.describe_topics(names)}
+def described(admin: Any, names: Sequence[str]) -> dict[str, TopicState]:
+    """Return what the brokers say about topics; raise kafka-python's errors."""
+    return {topic["name"]: _state(topic) for topic in admin.describe_topics(list(names))}
 
 
 def _state(topic: Mapping[str, Any]) -> TopicState:

@@ -1,6 +1,7 @@
 """The embedded mode: files and memory instead of Kafka, with the same guarantee."""
 
 from streamae.local.archive import FileArchive
+from streamae.local.checks import check_outputs, check_state
 from streamae.local.host import HostSource
 from streamae.local.labels import FileLabels
 from streamae.local.memory import MemoryLabels, MemoryLog, MemorySink, MemorySource
@@ -20,4 +21,6 @@ __all__ = [
     "MemoryLog",
     "MemorySink",
     "MemorySource",
+    "check_outputs",
+    "check_state",
 ]

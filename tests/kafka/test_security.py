@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
+import yaml
 from kafka.admin import (
     ACL,
     ACLOperation,
@@ -16,7 +17,9 @@ from kafka.admin import (
     ResourceType,
 )
 
+from streamae.cli import main
 from streamae.config import Config, Duration, KafkaConfig, Secret
+from streamae.dryrun import checks
 from streamae.errors import AuthenticationError, UnreachableError
 from streamae.kafka import connect
 from streamae.types import TopicPartition
@@ -161,6 +164,48 @@ def test_missing_topic_acl(secured: Secured, configured: Configured) -> None:
     allow(secured.cluster, ResourceType.TOPIC, config.name, ACLOperation.READ)
     with pytest.raises(AuthenticationError, match=f"{config.output.alerts}.*WRITE"):
         connect(config)
+
+
+@FIRST_TO_CONNECT
+def test_a_dry_run_names_every_missing_acl(secured: Secured, configured: Configured) -> None:
+    config = configured()
+    failed = {check.subject: check.text for check in checks(config, 1) if check.verdict == "fail"}
+    output = config.output
+    assert failed[config.source.topics[0]] == "input: the ACL READ is missing"
+    assert failed[output.alerts] == "alerts: the ACL WRITE is missing"
+    assert failed[output.dead_letters] == "dead letters: the ACL WRITE is missing"
+    assert failed[config.state.topic] == "state: the ACL READ and WRITE is missing"
+    assert "Read on the consumer group" in failed["group"]
+    assert "transactional id" in failed["transactions"]
+    allow_all(secured.cluster, config)
+    warned = [check for check in checks(config, 1) if check.verdict != "ok"]
+    assert [check.verdict for check in warned] == ["warn", "warn"]
+    assert "the ACL DescribeConfigs is missing: the brokers" in warned[0].text
+    assert warned[1].text == "holds no records to look at"
+
+
+@FIRST_TO_CONNECT
+def test_a_dry_run_says_that_the_password_is_wrong(
+    configured: Configured, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kafka = configured().kafka
+    (tmp_path / "password").write_text("wrong horse")
+    keys = ("security_protocol", "sasl_mechanism", "sasl_username", "ssl_cafile")
+    settings = {key: getattr(kafka, key) for key in keys} | {
+        "bootstrap_servers": list(kafka.bootstrap_servers),
+        "sasl_password_file": str(tmp_path / "password"),
+    }
+    sections = {
+        "source": {"kind": "kafka", "topics": ["x"]},
+        "output": {"alerts": "y", "dead_letters": "z"},
+        "kafka": settings,
+    }
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(sections))
+    assert main(["dry-run", "-c", str(tmp_path / "c.yaml")]) == 77
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1].startswith("fail  kafka: authentication failed at 127")
+    assert "horse" not in said.out + said.err
+    assert said.err == ""
 
 
 def test_missing_group_acl(secured: Secured, configured: Configured) -> None:
