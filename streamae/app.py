@@ -1,18 +1,18 @@
 """The composition root: from a configuration to a running daemon and back."""
 
 import gc
-import hashlib
 import os
 import platform
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from prometheus_client import CollectorRegistry
 
 from streamae import __version__, detector, http
@@ -24,6 +24,7 @@ from streamae.local import STDIN, DirectoryStore, FileLabels, FileSink, FileSour
 from streamae.log import Logger
 from streamae.metrics import Metrics, Status
 from streamae.observer import Observer
+from streamae.reload import Reloader, config_hash
 from streamae.systemd import Notifier
 from streamae.types import LabelLog, Sink, Source
 from streamae.watchdog import Watchdog
@@ -35,7 +36,8 @@ log = Logger(__name__)
 class App:
     """One daemon. `run` blocks; `stop` may be called from a signal handler or another thread."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, load: Callable[[], Config] | None = None) -> None:
+        """`load` reads the configuration again for a reload; without it, it is the same one."""
         self.config = config
         self.device = _device(config)
         self.registry = CollectorRegistry()
@@ -48,6 +50,7 @@ class App:
         torch = metadata.version("torch")
         metrics.build(__version__, torch, self.device, config_hash(config))
         self._status = Status(metrics)
+        self._reloader = Reloader(config, load or (lambda: config), metrics)
         self._watchdog = Watchdog(config.watchdog_timeout)
         self._notifier = Notifier(os.environ)
         self._observer = Observer(metrics, self._status, self._watchdog, time.time, self._turned)
@@ -76,13 +79,20 @@ class App:
             labels = open_labels(config, cleanups)
             self._worker = Worker(config, source, sink, self._observer, time.monotonic, labels)
             log.info("started", name=config.name, version=__version__, source=_origin(config))
-            self._worker.run(self._stopped)
+            self._worker.run(self._stopped, self._reload)
         log.info("stopped", **self.summary())
 
     def stop(self) -> None:
         """Finish the records in hand, commit, and let `run` return."""
         self._stopped.set()
         self._notifier.stopping()
+
+    def reload(self) -> Future[list[str]]:
+        """Have the loop read the configuration again; the result is the keys that it changed.
+
+        Its exception is the `ConfigError` that left the configuration as it was.
+        """
+        return self._reloader.ask()
 
     def status(self) -> dict[str, Any]:
         """Return what /status shows."""
@@ -114,8 +124,15 @@ class App:
             alive=self._watchdog.alive,
             unready=self._unready,
             version=self.version(),
-            config=redact(self.config),
+            config=lambda: redact(self._reloader.config),
+            reload=self.reload if self.config.http.reload else None,
         )
+
+    def _reload(self) -> Config | None:
+        if not self._reloader.asked:
+            return None
+        with self._notifier.reloading():
+            return self._reloader.answer()
 
     def _turned(self) -> None:
         self._notifier.turn(self._unready, self._status.line)
@@ -126,9 +143,9 @@ class App:
         return self._worker.unready
 
 
-def build(config: Config) -> App:
-    """Return the daemon that `config` describes; nothing is opened yet."""
-    return App(config)
+def build(config: Config, load: Callable[[], Config] | None = None) -> App:
+    """Return the daemon that `config` describes, `load` for reloads; nothing is opened yet."""
+    return App(config, load)
 
 
 def connect(config: Config, cleanups: ExitStack) -> tuple[Source, Sink]:
@@ -167,11 +184,6 @@ def open_labels(config: Config, cleanups: ExitStack) -> LabelLog | None:
         log = FileLabels(name, follow=config.source.follow)
     cleanups.callback(log.close)
     return log
-
-
-def config_hash(config: Config) -> str:
-    """Return a short digest that tells configurations apart; secrets do not enter it."""
-    return hashlib.blake2b(msgspec.json.encode(redact(config)), digest_size=6).hexdigest()
 
 
 def _origin(config: Config) -> str:

@@ -19,6 +19,8 @@ from typing import Any, Literal, Protocol
 import msgspec
 import numpy as np
 
+Level = Literal["debug", "info", "warning", "error"]
+
 _FIELDS = "streamae_fields"
 _RESET = "\x1b[0m"
 _COLOURS: Mapping[int, str] = {
@@ -137,7 +139,7 @@ class _Handler(logging.StreamHandler[Any]):
 
 
 def configure(
-    level: Literal["debug", "info", "warning", "error"],
+    level: Level,
     style: Literal["auto", "json", "text"],
     stream: Stream,
     secrets: Iterable[str] = (),
@@ -158,10 +160,16 @@ def configure(
     for old in [old for old in root.handlers if isinstance(old, _Handler)]:
         root.removeHandler(old)
     root.addHandler(handler)
-    root.setLevel(level.upper())
-    logging.getLogger("kafka").setLevel(max(root.level, logging.WARNING))
+    set_level(level)
     logging.captureWarnings(capture=True)
     return redaction
+
+
+def set_level(level: Level) -> None:
+    """Log from this severity on."""
+    root = logging.getLogger()
+    root.setLevel(level.upper())
+    logging.getLogger("kafka").setLevel(max(root.level, logging.WARNING))
 
 
 def _spellings(text: str) -> set[str]:

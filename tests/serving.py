@@ -32,7 +32,7 @@ class State:
             alive=lambda: self.alive,
             unready=lambda: self.unready,
             version={"name": "pump", "streamae": "0.1.0"},
-            config={"kafka": {"sasl_password": "[redacted]"}},
+            config=lambda: {"kafka": {"sasl_password": "[redacted]"}},
         )
 
 

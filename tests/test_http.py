@@ -140,6 +140,15 @@ def test_nothing_else_is_served(server: Server, path: str) -> None:
     assert answer.json == {"error": "not found", "paths": PATHS}
 
 
+def test_a_reload_has_to_be_allowed(server: Server) -> None:
+    answer = ask(server, "/-/reload", "POST")
+    assert answer.status == 403
+    assert "http.reload" in answer.json["error"]
+    assert ask(server, "/-/reload").status == 404
+    answer = ask(server, "/-/reload", "PUT")
+    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_nothing_can_be_changed(server: Server, method: str) -> None:
     answer = ask(server, "/config", method)

@@ -37,7 +37,7 @@ class Daemon:
             alive=lambda: True,
             unready=lambda: self.unready,
             version={"name": "pump-7", "streamae": "0.1.0", "torch": "2.4", "device": "cpu"},
-            config={},
+            config=dict,
         )
         self.server = Server(HttpConfig(port=0), registry, views)
         self.server.start()

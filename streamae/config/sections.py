@@ -246,6 +246,9 @@ class HttpConfig(Section, frozen=True):
     host: Annotated[str, about("Address to listen on; anything but loopback is your choice.")] = (
         "127.0.0.1"
     )
+    reload: Annotated[
+        bool, about("Let `POST /-/reload` load the configuration again, as SIGHUP does.")
+    ] = False
     port: Annotated[int, about("Port to listen on; 0 takes a free one.", ge=0, le=65535)] = 9109
     max_feature_labels: Annotated[
         int,

@@ -4,6 +4,7 @@
 /status      its numbers, as JSON           /version   what runs
 /livez       200 while the loop turns       /config    the configuration, without secrets
 /healthz     the same                       /readyz    200 when records can be processed
+/-/reload    POST: load the configuration again, where `http.reload` allows it
 """
 
 from streamae.http.pages import Views

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.resources import files
@@ -21,8 +22,13 @@ CONTENT_SECURITY_POLICY = (
 )
 """The page's own files and requests to this server; nothing inline, nothing from elsewhere."""
 
+RELOAD = "/-/reload"
+
 _FRESH_S = 0.5
 """Status is made once for all who ask meanwhile, so ten tabs cost about as much as one."""
+
+_RELOAD_S = 8.0
+"""How long a request waits for the loop, a little less than the life of a connection."""
 
 _JSON = "application/json; charset=utf-8"
 
@@ -46,8 +52,10 @@ class Views:
     unready: Callable[[], Sequence[str]]
     """Why no records can be processed now; empty when they can."""
     version: Mapping[str, Any]
-    config: Mapping[str, Any]
+    config: Callable[[], Mapping[str, Any]]
     """Without secrets: it is shown as it is."""
+    reload: Callable[[], Future[list[str]]] | None = None
+    """Loads the configuration again; None where requests must not."""
 
 
 class Answer(NamedTuple):
@@ -75,7 +83,7 @@ class Pages:
             "/healthz": self._alive,
             "/readyz": self._ready,
             "/version": lambda _accept: Answer(encoded(views.version)),
-            "/config": lambda _accept: Answer(encoded(views.config)),
+            "/config": lambda _accept: Answer(encoded(views.config())),
         }
         self._files = dict(_static(files("streamae.http").joinpath("page"), "/page"))
 
@@ -89,6 +97,22 @@ class Pages:
         if path in self._documented:
             return self._documented[path](accept)
         return self._files.get(path)
+
+    def reload(self) -> Answer:
+        """Load the configuration again and say how that went."""
+        if self._views.reload is None:
+            refusal = {"error": "http.reload is false; SIGHUP reloads all the same"}
+            return Answer(encoded(refusal), status=HTTPStatus.FORBIDDEN)
+        asked = self._views.reload()
+        try:
+            error = asked.exception(timeout=_RELOAD_S)
+        except TimeoutError:
+            waiting = {"error": "asked for, and not done yet: the loop is busy"}
+            return Answer(encoded(waiting), status=HTTPStatus.GATEWAY_TIMEOUT)
+        if error is not None:
+            failure = {"error": str(error)}
+            return Answer(encoded(failure), status=HTTPStatus.INTERNAL_SERVER_ERROR)
+        return Answer(encoded({"status": "ok", "changed": asked.result()}))
 
     def _metrics(self, accept: str) -> Answer:
         encode, content_type = choose_encoder(accept)

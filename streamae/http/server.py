@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from streamae.config import HttpConfig
 from streamae.errors import ConfigError, why
-from streamae.http.pages import CONTENT_SECURITY_POLICY, Answer, Pages, Views, encoded
+from streamae.http.pages import CONTENT_SECURITY_POLICY, RELOAD, Answer, Pages, Views, encoded
 from streamae.log import Logger
 
 _MAX_CONNECTIONS = 64
@@ -93,12 +93,20 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(answer)
 
+    def post(self) -> None:
+        """Reload, if that is what is asked for."""
+        if self.path == RELOAD:
+            self._send(self.server.pages.reload())
+        else:
+            self.refuse()
+
     def refuse(self) -> None:
-        """Nothing here can be changed."""
+        """Nothing else here can be changed."""
         self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
 
     do_GET = do_HEAD = answer  # noqa: N815 - The names http.server looks for.
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = refuse  # noqa: N815
+    do_POST = post  # noqa: N815
+    do_PUT = do_PATCH = do_DELETE = do_OPTIONS = refuse  # noqa: N815
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Say what is wrong as JSON, also for what http.server itself rejects."""
@@ -121,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")
         if answer.status is HTTPStatus.METHOD_NOT_ALLOWED:
-            self.send_header("Allow", "GET, HEAD")
+            self.send_header("Allow", "POST" if self.path == RELOAD else "GET, HEAD")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -25,6 +26,7 @@ def _run(arguments: argparse.Namespace) -> int:
     # Nothing is open yet, and importing torch takes seconds.
     for each in _SIGNALS:
         signal.signal(each, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     config = load(arguments)
     from streamae import app, log
     from streamae.progress import progress_bar
@@ -33,8 +35,9 @@ def _run(arguments: argparse.Namespace) -> int:
     terminal = Terminal(sys.stderr, os.environ)
     log.configure(config.log.level, config.log.format, terminal, _secrets(config))
     try:
-        daemon = app.build(config)
+        daemon = app.build(config, partial(load, arguments))
         _stop_on_signal(daemon.stop)
+        signal.signal(signal.SIGHUP, lambda *_: daemon.reload())
         finite = config.source.kind == "file" and not config.source.follow
         with progress_bar(terminal, daemon.status) if finite and terminal.live else nullcontext():
             daemon.run()
