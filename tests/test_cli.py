@@ -209,7 +209,7 @@ def test_a_signal_before_the_start_is_a_stop(tmp_path: Path, signum: signal.Sign
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         with fifo.open("w"):  # Opens when the daemon does, which then waits for a first byte.
             process.send_signal(signum)
-            assert process.wait(20) == 0
+        assert process.wait(20) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
 
