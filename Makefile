@@ -1,5 +1,6 @@
 # Every command works on a fresh machine with Python >= 3.11; `make test` also needs Java 17,
-# Maven, Chromium, Prometheus and Alertmanager, and installs them on Debian when it runs as root.
+# Maven, Chromium, Prometheus, Alertmanager and helm; on Debian as root it installs what is missing,
+# helm by Go.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

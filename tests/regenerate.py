@@ -19,8 +19,12 @@ def generated() -> dict[Path, str]:
     readme = (ROOT / "README.md").read_text()
     readme = between(readme, "config", reference.table())
     readme = between(readme, "models", reference.models())
+    chart = ROOT / "deploy/helm/streamae/values.schema.json"
+    values = json.loads(chart.read_text())
+    values["properties"]["config"] = reference.schema()
     return {
         **schemas,
+        chart: json.dumps(values, indent=2) + "\n",
         ROOT / "config/streamae.yaml": reference.template(),
         ROOT / "config/streamae.schema.json": json.dumps(reference.schema(), indent=2) + "\n",
         ROOT / "README.md": readme,
