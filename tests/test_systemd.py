@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -183,6 +184,11 @@ def test_the_daemon_is_ready_when_its_state_is_what_it_was(
     *_, last = systemd.wait_for("READY=1")
     assert "WATCHDOG=1" in last
     assert daemon.ready
+
+    daemon.send(signal.SIGHUP)
+    *_, (_, since, _) = systemd.wait_for("RELOADING=1")
+    assert int(since.removeprefix("MONOTONIC_USEC=")) <= time.monotonic() * 1e6
+    systemd.wait_for("READY=1")
 
 
 @pytest.mark.slow

@@ -104,8 +104,9 @@ def test_the_daemon_accepts_its_configuration(release: Release, tmp_path: Path) 
 
 
 def test_commands_and_probes_are_those_of_the_daemon(release: Release) -> None:
+    for pod in release.pods:
+        assert callable(_parser().parse_args(container(pod)["args"]).verb)
     worker = container(release.pods[0])
-    assert callable(_parser().parse_args(worker["args"]).verb)
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert worker[probe]["httpGet"]["path"] in PATHS
         assert worker[probe]["httpGet"]["port"] == "http"
