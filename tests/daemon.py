@@ -61,11 +61,14 @@ class Daemon:
         parsed = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}"))
         return [line for line in parsed if line["event"] == name]
 
+    @property
+    def address(self) -> str:
+        """Where its HTTP server is, once it is."""
+        return self.wait_for('"url":').split('"url":"')[1].split('"')[0].rstrip("/")
+
     def get(self, path: str) -> bytes:
         """Return what the daemon's HTTP server answers."""
-        line = self.wait_for('"url":')
-        url = line.split('"url":"')[1].split('"')[0]
-        with urlopen(url.rstrip("/") + path, timeout=10) as answer:  # noqa: S310 - our own address.
+        with urlopen(self.address + path, timeout=10) as answer:  # noqa: S310 - our own address.
             return bytes(answer.read())
 
     @property
