@@ -60,7 +60,7 @@ class OnlineAutoencoder(Stateful, ABC):
 
     def _rate(self, n: int) -> float:
         """Share of a block of n in running sums."""
-        return min(n / min(self.count + n, self._memory), 1.0)
+        return min(n / self._counted(n), 1.0)
 
     def _counted(self, n: int) -> float:
         """Return `count` behind a block of n."""

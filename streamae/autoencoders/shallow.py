@@ -18,6 +18,13 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def check_activations(*names: str) -> None:
+    """Raise ValueError for a name that is none of `ACTIVATIONS`."""
+    for name in names:
+        if name not in ACTIVATIONS:
+            raise ValueError(f"no activation {name!r}; there are {', '.join(ACTIVATIONS)}")
+
+
 @dataclass(eq=False, kw_only=True)
 class ShallowAutoencoder(Autoencoder):
     """A plain autoencoder with one hidden layer.
@@ -36,9 +43,7 @@ class ShallowAutoencoder(Autoencoder):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in (self.activation, self.output):
-            if name not in ACTIVATIONS:
-                raise ValueError(f"no activation {name!r}; there are {', '.join(ACTIVATIONS)}")
+        check_activations(self.activation, self.output)
 
     def _initial(self, n_features: int, generator: torch.Generator) -> dict[str, Tensor]:
         return {

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from streamae.autoencoders.base import Autoencoder, linear
 from streamae.autoencoders.batch import Batch, as_records, squared_error, to_array
-from streamae.autoencoders.shallow import ACTIVATIONS
+from streamae.autoencoders.shallow import ACTIVATIONS, check_activations
 from streamae.numerics.corruption import corrupt
 from streamae.numerics.optimizer import one_cycle
 from streamae.types import Floats, Longs
@@ -48,10 +48,7 @@ class StackedDenoisingAutoencoder(Autoencoder):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(
-                f"no activation {self.activation!r}; there are {', '.join(ACTIVATIONS)}"
-            )
+        check_activations(self.activation)
         if not self.corruption or not all(0.0 <= share < 1.0 for share in self.corruption):
             raise ValueError("corruption is a share, from 0 to below 1, for each of the layers")
 

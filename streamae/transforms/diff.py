@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from streamae.config import DetectorConfig
-from streamae.errors import ConfigError
 from streamae.transforms.history import History
 from streamae.transforms.inputs import Inputs
 from streamae.transforms.transform import FeatureTransform
-from streamae.types import Bools, Floats
+from streamae.types import Floats
 
 FEWEST_RISES = 16
 """A feature without trend rises as often as it falls: 16 rises in a row by chance are 1 in 65,536
@@ -27,13 +26,7 @@ class Diff(FeatureTransform):
     history: History
 
     def __init__(self, config: DetectorConfig, features: Sequence[str]) -> None:
-        self._auto = config.diff == "auto"
-        named = () if config.diff == "auto" else config.diff
-        for name in named:
-            if name not in features:
-                raise ConfigError(f"detector.diff: there is no feature {name!r}")
-        self.columns: Bools = np.array([name in named for name in features], np.bool_)
-        """[d], which features are replaced."""
+        super().__init__("detector.diff", config.diff, features)
         self._max_keys = config.max_keys
         self.refresh()
 

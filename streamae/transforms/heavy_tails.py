@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from streamae.config import DetectorConfig
-from streamae.errors import ConfigError
 from streamae.transforms.inputs import Inputs
 from streamae.transforms.transform import FeatureTransform
-from streamae.types import Bools, Doubles, Floats
+from streamae.types import Doubles, Floats
 
 HEAVY = 0.5
 """L-kurtosis: 0.12 of a normal, 0.24 of a Laplace and 0.43 of a generalised Pareto distribution
@@ -30,13 +29,7 @@ class HeavyTails(FeatureTransform):
     decided = ("columns", "center", "scale")
 
     def __init__(self, config: DetectorConfig, features: Sequence[str]) -> None:
-        self._auto = config.heavy_tails == "auto"
-        named = () if config.heavy_tails == "auto" else config.heavy_tails
-        for name in named:
-            if name not in features:
-                raise ConfigError(f"detector.heavy_tails: there is no feature {name!r}")
-        self.columns: Bools = np.array([name in named for name in features], np.bool_)
-        """[d], which features are transformed."""
+        super().__init__("detector.heavy_tails", config.heavy_tails, features)
         self.center: Doubles = np.zeros(len(features))
         self.scale: Doubles = np.ones(len(features))
 

@@ -1,12 +1,18 @@
 """What every transform is."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, Literal
 
+import numpy as np
+
+from streamae.errors import ConfigError
 from streamae.numerics.state import State
 from streamae.transforms.history import History
 from streamae.transforms.inputs import Inputs
-from streamae.types import Floats
+from streamae.types import Bools, Floats
+
+Choice = tuple[str, ...] | Literal["auto"]
 
 
 class Transform(ABC):
@@ -62,7 +68,20 @@ class Transform(ABC):
 
 
 class FeatureTransform(Transform):
-    """Its columns take the place of the features, [m, d]."""
+    """Its columns take the place of the features, [m, d], of which it changes some."""
+
+    def __init__(self, key: str, chosen: Choice, features: Sequence[str]) -> None:
+        """Change the `chosen` features, or those found by itself; `key` is where that is said.
+
+        Raise `ConfigError` for a feature that is not there.
+        """
+        named = () if chosen == "auto" else chosen
+        for name in named:
+            if name not in features:
+                raise ConfigError(f"{key}: there is no feature {name!r}")
+        self._auto = chosen == "auto"
+        self.columns: Bools = np.array([name in named for name in features], np.bool_)
+        """[d], which features are changed."""
 
     @abstractmethod
     def fit(self, inputs: Inputs) -> None:
