@@ -11,8 +11,8 @@ from streamae.decode import Reason
 from streamae.log import Logger
 from streamae.metrics import Metric, Metrics, Rebalance, Stage, Status
 from streamae.pipeline import Pipeline, Processed
-from streamae.records import CHANGE, ERROR_HEADER, Alert, ConfigurationChange, Drift
-from streamae.types import NO_TIMESTAMP, Commit, Output, Poll, RecordBatch, TopicPartition
+from streamae.records import CHANGE, Alert, ConfigurationChange, Drift
+from streamae.types import NO_TIMESTAMP, Commit, Poll, RecordBatch, TopicPartition
 from streamae.watchdog import Watchdog
 
 log = Logger(__name__)
@@ -198,16 +198,14 @@ class Observer:
             self._rejects[partition, reason] = total = before + n
             if before and len(str(total)) == len(str(before)):
                 continue
-            letter = next(
-                letter for letter in map(_letter, done.outputs) if letter.get("reason") == reason
-            )
+            first = done.first_rejects[reason]
             log.warning(
                 "records rejected",
                 partition=str(partition),
                 reason=reason,
                 total=total,
-                offset=int(letter["offset"]),
-                message=letter["message"],
+                offset=first.offset,
+                message=first.message,
             )
 
     def _scored(self, partition: TopicPartition, done: Processed) -> None:
@@ -266,14 +264,3 @@ class Observer:
                     ordinal=alert.model.ordinal + 1,
                     **changed,
                 )
-
-
-def _letter(output: Output) -> dict[str, str]:
-    """Return what a dead letter's headers say of it; nothing for another output."""
-    if output.channel != "dead_letters":
-        return {}
-    return {
-        name.removeprefix(ERROR_HEADER): value.decode(errors="replace")
-        for name, value in output.headers
-        if name.startswith(ERROR_HEADER) and value is not None
-    }

@@ -18,7 +18,7 @@ from streamae.pipeline import outputs
 from streamae.pipeline.judge import Judge
 from streamae.pipeline.limits import RejectCounts, RejectLimit
 from streamae.pipeline.online import OnlineDetector, Rows
-from streamae.pipeline.processed import Boundary, Processed
+from streamae.pipeline.processed import Boundary, Processed, Rejected
 from streamae.transforms import Inputs
 from streamae.types import Bools, LabelLog, RecordBatch, TopicPartition
 
@@ -223,6 +223,8 @@ class Pipeline:
     def _reject(self, batch: RecordBatch, rejects: list[Reject], done: Processed) -> None:
         for reject in rejects:
             done.rejects[reject.reason] += 1
+            first = Rejected(int(batch.offsets[reject.index]), reject.detail)
+            done.first_rejects.setdefault(reject.reason, first)
             done.outputs.append(outputs.dead_letter(batch, reject))
 
     def _here(self, offset: int, ordinal: int) -> Boundary:

@@ -14,6 +14,13 @@ from streamae.records import Event, Suppression
 from streamae.types import Floats, Longs, Output
 
 
+class Rejected(NamedTuple):
+    """A record that became a dead letter."""
+
+    offset: int
+    message: str
+
+
 @dataclass(slots=True)
 class Processed:
     """Outputs to write, and what the metrics count."""
@@ -30,6 +37,9 @@ class Processed:
     thresholds: list[float] = field(default_factory=list)
     """Score from which records of each piece are flagged; NaN during warm-up."""
     rejects: Counter[str] = field(default_factory=Counter)
+    """Records rejected, by reason."""
+    first_rejects: dict[str, Rejected] = field(default_factory=dict)
+    """The first one for each reason."""
     n_records: int = 0
     n_missing: int = 0
     """Missing values of the valid records."""
