@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from streamae.config import AlertingConfig, Config, DetectorConfig, OutputConfig
-from streamae.types import TopicPartition
+from streamae.local import MemoryLog
+from streamae.pipeline import Pipeline
+from streamae.types import Output, TopicPartition
 
 PARTITION = TopicPartition("vectors", 0)
 FEATURES = tuple("abcdef")
@@ -58,6 +60,16 @@ def config(budget: float | str = 0.01, block_size: int = 64, **output: object) -
         alerting=AlertingConfig(budget=budget, quiet_records=20),
         output=OutputConfig(**{"scores": "scores", **output}),  # type: ignore[arg-type]
     )
+
+
+def run(pipeline: Pipeline, log: MemoryLog, size: int, end: int | None = None) -> list[Output]:
+    """Return the outputs of the log up to `end`, read in polls of `size` records."""
+    outputs: list[Output] = []
+    end = log.end if end is None else end
+    while pipeline.position < end:
+        limit = min(size, end - pipeline.position)
+        outputs += pipeline.process(log.read(PARTITION, pipeline.position, limit)).outputs
+    return outputs
 
 
 def batched(n: int, size: int) -> Sequence[tuple[int, int]]:

@@ -15,9 +15,8 @@ from streamae.config.models import ModelName
 from streamae.detector import Detector
 from streamae.local import MemoryLog
 from streamae.pipeline import Pipeline
-from streamae.types import Output
 from tests import checks
-from tests.streams import PARTITION, config, keys, timestamps, values
+from tests.streams import PARTITION, config, keys, run, timestamps, values
 
 N = 1000
 
@@ -39,14 +38,6 @@ def settings(model: ModelName) -> Config:
         model=model, block_size=64, warmup_records=256, n_latents=16, device="cpu"
     )
     return msgspec.structs.replace(config(), detector=detector)
-
-
-def run(pipeline: Pipeline, log: MemoryLog, size: int, end: int = N) -> list[Output]:
-    outputs: list[Output] = []
-    while pipeline.position < end:
-        limit = min(size, end - pipeline.position)
-        outputs += pipeline.process(log.read(PARTITION, pipeline.position, limit)).outputs
-    return outputs
 
 
 @pytest.mark.slow

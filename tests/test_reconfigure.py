@@ -13,6 +13,7 @@ from streamae.config.document import read_plain
 from streamae.local import MemoryLog, MemorySink, MemorySource
 from streamae.pipeline import Pipeline
 from streamae.types import Commit, Output
+from tests import streams
 from tests.streams import PARTITION, config, keys, timestamps, values
 from tests.test_worker import InterruptedRunError, settings, worker
 
@@ -31,11 +32,7 @@ def alerting(other: AlertingConfig, of: Config | None = None) -> Config:
 
 
 def run(pipeline: Pipeline, end: int = N, size: int = N) -> list[Output]:
-    outputs: list[Output] = []
-    while pipeline.position < end:
-        limit = min(size, end - pipeline.position)
-        outputs += pipeline.process(LOG.read(PARTITION, pipeline.position, limit)).outputs
-    return outputs
+    return streams.run(pipeline, LOG, size, end)
 
 
 def decoded(outputs: Sequence[Output], channel: str) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from streamae.local import MemoryLog
 from streamae.pipeline import Pipeline
 from streamae.records import schemas
 from streamae.types import Output
-from tests.streams import FEATURES, PARTITION, config, keys, timestamps, vectors
+from tests.streams import FEATURES, PARTITION, config, keys, run, timestamps, vectors
 
 N = 3000
 AT = 2000
@@ -35,14 +35,6 @@ def log() -> MemoryLog:
         x[AT:, FEATURES.index(name)] += size * x[:, FEATURES.index(name)].std()
     values = [json.dumps(dict(zip(FEATURES, row, strict=True))).encode() for row in x.tolist()]
     return MemoryLog(values, keys(N), timestamps(N))
-
-
-def run(pipeline: Pipeline, log: MemoryLog, size: int, end: int = N) -> list[Output]:
-    outputs: list[Output] = []
-    while pipeline.position < end:
-        limit = min(size, end - pipeline.position)
-        outputs += pipeline.process(log.read(PARTITION, pipeline.position, limit)).outputs
-    return outputs
 
 
 @pytest.fixture(scope="module")

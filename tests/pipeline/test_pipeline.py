@@ -10,7 +10,7 @@ from streamae.local import MemoryLog
 from streamae.pipeline import Pipeline
 from streamae.records import Alert
 from streamae.types import Output
-from tests.streams import PARTITION, config, keys, timestamps, values
+from tests.streams import PARTITION, config, keys, run, timestamps, values
 
 N = 1500
 
@@ -18,14 +18,6 @@ N = 1500
 @pytest.fixture(scope="module")
 def log() -> MemoryLog:
     return MemoryLog(values(N, bad_share=0.02), keys(N), timestamps(N))
-
-
-def run(pipeline: Pipeline, log: MemoryLog, size: int, end: int = N) -> list[Output]:
-    outputs: list[Output] = []
-    while pipeline.position < end:
-        limit = min(size, end - pipeline.position)
-        outputs += pipeline.process(log.read(PARTITION, pipeline.position, limit)).outputs
-    return outputs
 
 
 def channel(outputs: list[Output], name: str) -> list[Output]:
