@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from streamae import metrics, records
+from streamae.cases import file as casefile
 from streamae.config import reference
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +28,7 @@ def generated() -> dict[Path, str]:
         chart: json.dumps(values, indent=2) + "\n",
         ROOT / "config/streamae.yaml": reference.template(),
         ROOT / "config/streamae.schema.json": json.dumps(reference.schema(), indent=2) + "\n",
+        ROOT / "config/streamae.tests.schema.json": json.dumps(casefile.schema(), indent=2) + "\n",
         ROOT / "README.md": readme,
         ROOT / "deploy/metrics.md": metrics.reference(),
     }

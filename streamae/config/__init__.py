@@ -16,7 +16,7 @@ from streamae.config.sections import (
     SourceConfig,
     StateConfig,
 )
-from streamae.config.values import Budget, Duration, Secret, Size, parse_budget
+from streamae.config.values import Budget, Duration, Secret, Size, Span, parse_budget
 
 __all__ = [
     "AlertingConfig",
@@ -36,6 +36,7 @@ __all__ = [
     "Section",
     "Size",
     "SourceConfig",
+    "Span",
     "StateConfig",
     "parse_budget",
 ]

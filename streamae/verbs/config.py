@@ -12,9 +12,11 @@ def add(verbs: Verbs) -> None:
     parser = verbs.add_parser("config", help="show the configuration and its keys")
     below = parser.add_subparsers(required=True, metavar="WHAT")
     add_verb(below, "echo", "what a run would use, redacted").set_defaults(verb=_echo)
+    schema = below.add_parser("schema", help="the JSON Schema of the file, for editors")
+    schema.add_argument("--tests", action="store_true", help="of the file `streamae test` reads")
+    schema.set_defaults(verb=_schema)
     answers = {
         "init": (_init, "a commented file of all defaults"),
-        "schema": (_schema, "the JSON Schema of the file, for editors"),
         "reference": (_reference, "every key as a Markdown table"),
     }
     for name, (verb, text) in answers.items():
@@ -28,10 +30,15 @@ def _echo(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _schema(_: argparse.Namespace) -> int:
+def _schema(arguments: argparse.Namespace) -> int:
     from streamae.config import reference
 
-    print(json.dumps(reference.schema(), indent=2))
+    if arguments.tests:
+        from streamae.cases.file import schema
+
+        print(json.dumps(schema(), indent=2))
+    else:
+        print(json.dumps(reference.schema(), indent=2))
     return 0
 
 

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from streamae.verbs.options import Verbs, add_verb, load, positive
+from streamae.verbs.options import Verbs, add_verb, load, positive, use_machine
 
 
 def add(verbs: Verbs) -> None:
@@ -19,6 +19,7 @@ def add(verbs: Verbs) -> None:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     config = load(arguments)
+    use_machine(config)
     from streamae.evaluate import evaluate
 
     report = evaluate(arguments.data, config, arguments.rows, arguments.label)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from streamae.config import Config
 from streamae.config import file as configfile
+from streamae.errors import ConfigError
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - unnamed.
 """What `add_subparsers` returns; verbs are added to it."""
@@ -35,6 +36,17 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
 def load(arguments: argparse.Namespace) -> Config:
     """Return the configuration of a verb added by `add_verb`; raise `ConfigError`."""
     return configfile.load(arguments.config, arguments.overrides, os.environ)
+
+
+def use_machine(config: Config) -> None:
+    """Compute on the threads and the device chosen; raise `ConfigError` when there is none such."""
+    from streamae import detector
+
+    detector.set_threads(config.detector.threads)
+    try:
+        detector.resolve_device(config.detector.device)
+    except ValueError as error:
+        raise ConfigError(f"detector.device: {error}") from error
 
 
 def positive(text: str) -> int:
