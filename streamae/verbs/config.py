@@ -2,9 +2,13 @@
 
 import argparse
 import json
+from pathlib import Path
 
 from streamae.config import file as configfile
-from streamae.verbs.options import Verbs, add_verb, load
+from streamae.errors import ConfigError
+from streamae.verbs.options import Verbs, add_verb, load, positive
+
+_KAFKA = "kafka://"
 
 
 def add(verbs: Verbs) -> None:
@@ -15,8 +19,19 @@ def add(verbs: Verbs) -> None:
     schema = below.add_parser("schema", help="the JSON Schema of the file, for editors")
     schema.add_argument("--tests", action="store_true", help="of the file `streamae test` reads")
     schema.set_defaults(verb=_schema)
+    init = add_verb(below, "init", "a commented file to start from")
+    init.add_argument(
+        "source",
+        nargs="?",
+        metavar="SOURCE",
+        help="a file of records, or kafka://HOST:PORT/TOPIC, to draft it from; default: all"
+        " defaults",
+    )
+    init.add_argument(
+        "--records", type=positive, default=5000, metavar="N", help="records looked at, at most"
+    )
+    init.set_defaults(verb=_init)
     answers = {
-        "init": (_init, "a commented file of all defaults"),
         "reference": (_reference, "every key as a Markdown table"),
     }
     for name, (verb, text) in answers.items():
@@ -49,8 +64,37 @@ def _reference(_: argparse.Namespace) -> int:
     return 0
 
 
-def _init(_: argparse.Namespace) -> int:
-    from streamae.config import reference
+def _init(arguments: argparse.Namespace) -> int:
+    if arguments.source is None and arguments.config is None and not arguments.overrides:
+        from streamae.config import reference
 
-    print(reference.template(), end="")
+        print(reference.template(), end="")
+        return 0
+    arguments.overrides = [*_reach(arguments.source), *arguments.overrides]
+    config = load(arguments)
+    from streamae.draft.sample import sample
+    from streamae.draft.write import draft
+
+    found = sample(config, arguments.records)
+    print(draft(config, found, f"streamae config init {arguments.source or ''}".strip()), end="")
     return 0
+
+
+def _reach(source: str | None) -> list[str]:
+    """Return the overrides that a file or `kafka://HOST:PORT,.../TOPIC,...` stands for."""
+    if source is None:
+        return []
+    if not source.startswith(_KAFKA):
+        return [f"source.path={json.dumps(source)}", f"name={json.dumps(Path(source).stem)}"]
+    servers, _, topics = source.removeprefix(_KAFKA).partition("/")
+    if not servers or not topics:
+        raise ConfigError(f"{source}: write {_KAFKA}HOST:PORT/TOPIC")
+    name = topics.partition(",")[0]
+    return [
+        f"name={name}",
+        "source.kind=kafka",
+        f"source.topics=[{topics}]",
+        f"kafka.bootstrap_servers={servers}",
+        f"output.alerts={name}-alerts",
+        f"output.dead_letters={name}-rejected",
+    ]

@@ -1,0 +1,154 @@
+"""Which fields records have, and what stands in them."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from streamae.config import RecordConfig
+from streamae.decode.parse import RejectedError, format_of, parse, timestamp_of
+from streamae.types import UNREADABLE, RecordBatch
+
+Kind = Literal["number", "text", "missing", "boolean", "object", "array"]
+
+MOST_VALUES = 1000
+"""Distinct texts counted; more are no names of anything that comes back."""
+
+_EPOCH_S = (946_684_800, 4_102_444_800)
+"""The years 2000 to 2100."""
+_TIME = re.compile(r"time|date|stamp|epoch|(^|_)(ts|at)$", re.IGNORECASE)
+_NAME = re.compile(
+    r"(^|[_.-])(id|key|host|hostname|node|device|machine|sensor|unit|instance|asset|entity|craft"
+    r"|station|serial|name)$|Id$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(slots=True)
+class Field:
+    """One field, over all records of a sample."""
+
+    name: str
+    kinds: Counter[Kind] = field(default_factory=Counter)
+    values: Counter[str | float] = field(default_factory=Counter)
+    """Texts and numbers, up to `MOST_VALUES` different ones."""
+    whole: bool = True
+    """Whether every number is a whole one."""
+    lowest: float = float("inf")
+    highest: float = float("-inf")
+    dated: bool = True
+    """Whether every text is a date and time."""
+    outside: bool = False
+    """Whether it stands beside an object `features`, so that it can be no feature."""
+
+    @property
+    def n(self) -> int:
+        """Records in which it is not missing."""
+        return self.kinds.total() - self.kinds["missing"]
+
+    @property
+    def kind(self) -> Kind | None:
+        """What it holds wherever it is not missing; None for several kinds."""
+        held = [kind for kind, n in self.kinds.items() if n and kind != "missing"]
+        return held[0] if len(held) == 1 else None if held else "missing"
+
+    @property
+    def looks_like_a_name(self) -> bool:
+        """Whether it is called as what tells entities apart is called."""
+        return bool(_NAME.search(self.name))
+
+    @property
+    def time_unit(self) -> Literal["ms", "s"] | None:
+        """The unit it would have as an event time; text has one as well. None if it is none."""
+        if self.kind == "text":
+            return "ms" if self.dated else None
+        if self.kind != "number" or not _TIME.search(self.name):
+            return None
+        low, high = _EPOCH_S
+        if low <= self.lowest and self.highest <= high:
+            return "s"
+        return "ms" if 1000 * low <= self.lowest and self.highest <= 1000 * high else None
+
+    def add(self, value: object) -> None:
+        """Take the value of the next record in."""
+        kind = _kind(value)
+        self.kinds[kind] += 1
+        if isinstance(value, str):
+            self.dated = self.dated and _is_dated(value)
+        elif isinstance(value, int | float) and kind == "number":
+            self.whole = self.whole and float(value).is_integer()
+            self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
+        if isinstance(value, str | int | float) and len(self.values) <= MOST_VALUES:
+            self.values[value] += 1
+
+
+class Survey(NamedTuple):
+    """What the records of a sample hold when they are read in one format."""
+
+    fields: dict[str, Field]
+    """In the order they were met first."""
+    n_usable: int
+    """Records with a number."""
+
+
+def survey(batches: Iterable[RecordBatch], record: RecordConfig) -> Survey:
+    """Return the fields of the records that can be read."""
+    fields: dict[str, Field] = {}
+    n_usable = 0
+    for batch in batches:
+        for inside, outside in _records(batch, record):
+            n_usable += any(_kind(value) == "number" for value in inside.values())
+            for name, value in inside.items():
+                fields.setdefault(name, Field(name)).add(value)
+            for name, value in outside.items():
+                if name not in inside:
+                    fields.setdefault(name, Field(name, outside=True)).add(value)
+    return Survey(fields, n_usable)
+
+
+def _records(
+    batch: RecordBatch, record: RecordConfig
+) -> Iterator[tuple[Mapping[str, object], Mapping[str, object]]]:
+    """Yield each readable record's candidates for features, and the fields beside them."""
+    default: Literal["csv", "json"] = "json" if batch.columns is None else "csv"
+    for value, headers in zip(batch.values, batch.headers, strict=True):
+        try:
+            if headers is UNREADABLE:
+                continue
+            format_ = format_of(headers, default) if record.format == "auto" else record.format
+            found = parse(value, format_, record, batch.columns).values
+        except RejectedError:
+            continue
+        inside = found if isinstance(found, Mapping) else _numbered(found)
+        yield inside, _outside(value or b"") if format_ == "json" else {}
+
+
+def _numbered(values: Sequence[object]) -> dict[str, object]:
+    return {f"x{place}": value for place, value in enumerate(values)}
+
+
+def _outside(value: bytes) -> dict[str, Any]:
+    """Return what stands beside an object or array `features`."""
+    if b'"features"' not in value:
+        return {}
+    top = json.loads(value)
+    if not isinstance(top, dict) or not isinstance(top.get("features"), dict | list):
+        return {}
+    return {name: below for name, below in top.items() if name != "features"}
+
+
+def _kind(value: object) -> Kind:
+    if value is None or value != value:  # noqa: PLR0124 - NaN.
+        return "missing"
+    kinds: dict[type, Kind] = {bool: "boolean", str: "text", dict: "object", list: "array"}
+    return kinds.get(type(value), "number")
+
+
+def _is_dated(text: str) -> bool:
+    try:
+        timestamp_of(text, "ms")
+    except RejectedError:
+        return False
+    return True
