@@ -25,6 +25,22 @@ _HEADER: Final = """\
 # A list may also be written `a, b`, so that one variable can hold it.
 # Durations are 500ms, 5s, 10m, 2h, 1d or seconds; sizes are 64KiB, 16MiB, 1GB or bytes.
 """
+_DOCUMENT: Final = """\
+# Configuration
+
+Values come from the defaults below, then the file, then the environment (`STREAMAE_KAFKA__GROUP` is
+`kafka.group`), then `--set kafka.group=x`; `streamae config echo -c FILE` prints what results.
+`${{VAR}}` and `${{VAR:default}}` work in every value. Durations are `500ms`, `5s`, `10m`, `2h`,
+`1d` or seconds; sizes are `64KiB`, `16MiB`, `1GB` or bytes. `streamae lint FILE` names everything that
+is wrong, with line, key and the nearest valid key.
+
+Another value of a key comes into force by a reload (SIGHUP, or `POST /-/reload` where `http.reload`
+allows it), by a restart, or with a new model only: saved state does not fit it.
+
+{keys}
+Keys of one model only, and keys with a value per model, are null unless set:
+
+{models}"""
 _LINE_CHARS: Final = 100
 _CHANGES: Final = {"live": "reload", "restart": "restart", "new model": "new model"}
 
@@ -48,6 +64,11 @@ def schema(root: type[Section] = Config, title: str = "streamae configuration") 
             objects[parent]["properties"][name] = section_schema
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": dialect, "title": title} | objects[""]
+
+
+def document() -> str:
+    """Return the reference of all keys as a Markdown document."""
+    return _DOCUMENT.format(keys=table(), models=models())
 
 
 def table(root: type[Section] = Config) -> str:

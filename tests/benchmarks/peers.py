@@ -13,6 +13,7 @@ import ctypes
 import gc
 import multiprocessing
 import os
+import re
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -29,7 +30,7 @@ from tests.benchmarks import machine, plot
 from tests.benchmarks.peer_scorers import PEERS
 from tests.benchmarks.quality import shuttle
 from tests.benchmarks.streams import every_stream
-from tests.regenerate import ROOT, between
+from tests.regenerate import ROOT
 
 OURS = "streamae"
 WARM_UP = 600
@@ -199,6 +200,16 @@ def comparisons_of(comparisons: list[Comparison]) -> list[plot.Pair]:
         for c in comparisons
         if c.name != OURS
     ]
+
+
+def between(text: str, name: str, content: str) -> str:
+    """Return `text` with `content` between the markers of that name, which must be there."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    replaced, n = pattern.subn(lambda _: f"{begin}\n{content.rstrip()}\n\n{end}", text)
+    if n != 1:
+        raise ValueError(f"README.md has no {begin}")
+    return replaced
 
 
 if __name__ == "__main__":
