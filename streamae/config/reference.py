@@ -28,11 +28,11 @@ _HEADER: Final = """\
 _DOCUMENT: Final = """\
 # Configuration
 
-Values come from the defaults below, then the file, then the environment (`STREAMAE_KAFKA__GROUP` is
-`kafka.group`), then `--set kafka.group=x`; `streamae config echo -c FILE` prints what results.
+Values come from the defaults below, then the file, then the environment (`STREAMAE_KAFKA__GROUP`
+is `kafka.group`), then `--set kafka.group=x`; `streamae config echo -c FILE` prints what results.
 `${{VAR}}` and `${{VAR:default}}` work in every value. Durations are `500ms`, `5s`, `10m`, `2h`,
-`1d` or seconds; sizes are `64KiB`, `16MiB`, `1GB` or bytes. `streamae lint FILE` names everything that
-is wrong, with line, key and the nearest valid key.
+`1d` or seconds; sizes are `64KiB`, `16MiB`, `1GB` or bytes. `streamae lint FILE` names everything
+that is wrong, with line, key and the nearest valid key.
 
 Another value of a key comes into force by a reload (SIGHUP, or `POST /-/reload` where `http.reload`
 allows it), by a restart, or with a new model only: saved state does not fit it.
