@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -20,11 +20,18 @@ WAIT_S = 60.0
 class Daemon:
     """`streamae run` on `settings`, in `directory`, where its log is kept."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, Any], name: str = "daemon") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Mapping[str, Any],
+        name: str = "daemon",
+        program: Sequence[str | Path] = (sys.executable, "-m", "streamae"),
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.log = directory / f"{name}.log"
         self.settings = directory / f"{name}.yaml"
+        self.program = program
         self.settings.write_text(yaml.safe_dump({"http": {"port": 0}, **settings}))
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -33,7 +40,7 @@ class Daemon:
         self.log.write_bytes(b"")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamae", "run", "-c", self.settings],
+                [*self.program, "run", "-c", self.settings],
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log if stdout is None else stdout,
