@@ -2,6 +2,7 @@
 
 import math
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -143,6 +144,21 @@ def test_an_alert_reaches_somebody_and_is_called_off(
     stream.write()
     until(lambda: bool(webhook.told("StreamaeDeadLetters", "resolved")))
     assert watched.prometheus.query(FIRING) == []
+
+
+def test_a_refused_configuration_is_told_until_it_is_mended(
+    watched: Watched, webhook: Webhook, daemon: Daemon
+) -> None:
+    good = daemon.settings.read_text()
+    for text, status in (("nonsense: 1\n", "firing"), (good, "resolved")):
+        daemon.settings.write_text(text)
+        daemon.send(signal.SIGHUP)
+        until(lambda: bool(webhook.told("StreamaeReloadFailed", status)))  # noqa: B023
+    tries = watched.prometheus.query("sum by (outcome) (streamae_config_reloads_total)")
+    assert {one["metric"]["outcome"]: one["value"][1] for one in tries} == {
+        "failure": "1",
+        "success": "1",
+    }
 
 
 def test_what_was_revoked_is_no_longer_shown(run: Run, daemon: Daemon, watched: Watched) -> None:
