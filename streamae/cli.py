@@ -12,9 +12,20 @@ from collections.abc import Callable, Sequence
 
 import streamae
 from streamae.errors import StreamaeError
-from streamae.verbs import config, demo, dry_run, evaluate, lint, run, test, topics, version
+from streamae.verbs import (
+    checkpoint,
+    config,
+    demo,
+    dry_run,
+    evaluate,
+    lint,
+    run,
+    test,
+    topics,
+    version,
+)
 
-_VERBS = (run, lint, test, dry_run, config, topics, evaluate, demo, version)
+_VERBS = (run, lint, test, dry_run, config, topics, checkpoint, evaluate, demo, version)
 _INTERRUPTED = 128 + signal.SIGINT
 
 

@@ -44,6 +44,18 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     checksum: str = ""
 
 
+def slot(number: int, keep: int) -> int:
+    """Return which of the `keep` >= 2 kept snapshots the one with this number takes the place of.
+
+    By the ruler sequence: slot s of every 2^(s+1) snapshots, the last slot what is left. So what is
+    kept gets twice as far apart with each step into the past, and reaches back 2^(keep-2) snapshots
+    at least; two in a row never share a slot.
+    """
+    if number == 0:
+        return keep - 1
+    return min((number & -number).bit_length(), keep) - 1
+
+
 def encode(header: Header, arrays: Arrays) -> bytes:
     """Return the snapshot as bytes; the header's checksum is filled in."""
     header = msgspec.structs.replace(header, checksum=_checksum(header, arrays))

@@ -51,14 +51,10 @@ class Trial:
         self.restored = True
         boundary = self.pipeline.boundary
         self.note("ok", f"the saved state fits: {boundary.ordinal:,} records learnt")
-        if committed > edges.end:
-            text = f"offset {committed} is committed, and the log ends at {edges.end}: it was"
-            self.note("fail", f"{text} truncated or made anew; set the offsets of the group")
-        elif boundary.offset < edges.first:
-            n = max(edges.first - committed, 0)
-            text = f"the log begins at {edges.first}, behind the block that was begun at"
-            lost = f"; {n:,} records were deleted unread" if n else ""
-            self.note("warn", f"{text} {boundary.offset}, which will begin empty{lost}")
+        gap = what_is_gone(boundary.offset, committed, edges)
+        if gap is not None:
+            self.note(*gap)
+        if boundary.offset < edges.first:
             self.pipeline.skip_to(edges.first)
 
     def take(self, batches: Iterable[RecordBatch], judge_from: int = 0) -> "Trial":
@@ -154,6 +150,22 @@ class Trial:
         self.note("ok", f"{text}: {flagged}")
         for alert in sorted(self.alerts, key=attrgetter("p_value"))[:N_ALERTS]:
             self.note("ok", f"alert at offset {alert.source.offset}: {_blame(alert)}")
+
+
+def what_is_gone(boundary: int, committed: int, edges: Edges) -> tuple[Verdict, str] | None:
+    """Return what a restart misses in a log: of its end, or from the snapshot's boundary on."""
+    if committed > edges.end:
+        text = f"offset {committed} is committed, and the log ends at {edges.end}: it was truncated"
+        return "fail", f"{text} or made anew; set the offsets of the group"
+    if boundary < edges.first:
+        n = max(edges.first - committed, 0)
+        text = f"the log begins at {edges.first}, behind the block that was begun at {boundary}"
+        return "warn", f"{text}, which will begin empty{_unread(n)}"
+    return None
+
+
+def _unread(n: int) -> str:
+    return f"; {n:,} records were deleted unread" if n else ""
 
 
 def _blame(alert: Alert) -> str:

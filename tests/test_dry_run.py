@@ -8,8 +8,10 @@ import pytest
 
 from streamae.cli import main
 from tests import streams
+from tests.embedded import run, write
 
 N = 600
+DRY_RUN = ("dry-run",)
 
 
 @pytest.fixture
@@ -18,22 +20,6 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "in.jsonl", streams.values(N, bad_share=0.01))
     return tmp_path
-
-
-def write(path: Path, values: list[bytes]) -> None:
-    path.write_bytes(b"".join(value + b"\n" for value in values))
-
-
-def run(*overrides: str, verb: str = "dry-run", options: tuple[str, ...] = ()) -> int:
-    """Run a verb on settings that warm up within N records."""
-    settings = (
-        "source.path=in.jsonl",
-        "detector={block_size: 64, n_latents: 32, warmup_records: 256}",
-        "alerting={budget: 0.01}",
-        "http.enabled=false",
-        *overrides,
-    )
-    return main([verb, *options, *(word for one in settings for word in ("--set", one))])
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -45,11 +31,12 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_a_file_is_scored_and_nothing_is_written(
     directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run() == 0
+    assert run(DRY_RUN) == 0
     said = lines(capsys)
-    assert said[:4] == [
+    assert said[:5] == [
         "ok    device: cpu",
         "ok    output.alerts: alerts.jsonl can be made",
+        "ok    output.scores: scores.jsonl can be made",
         "ok    output.dead_letters: dead-letters.jsonl can be made",
         "ok    state.directory: state can be made",
     ]
@@ -60,18 +47,18 @@ def test_a_file_is_scored_and_nothing_is_written(
 
 
 def test_what_is_saved_is_gone_on_with(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(verb="run") == 0
+    assert run(("run",)) == 0
     saved = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
     capsys.readouterr()
-    assert run() == 0
+    assert run(DRY_RUN) == 0
     assert any("no record waits" in line for line in lines(capsys))
     with (directory / "in.jsonl").open("ab") as file:
         file.writelines(value + b"\n" for value in streams.values(50, seed=3))
-    assert run(options=("--json", "--records", "10")) == 0
+    assert run((*DRY_RUN, "--json", "--records", "10")) == 0
     checks = json.loads(lines(capsys)[0])["checks"]
     (scored,) = [one["text"] for one in checks if "10 records from offset 600" in one["text"]]
     assert scored.endswith("6 features: a, b, c, d, e, f")
-    assert run("detector.block_size=32") == 1
+    assert run(DRY_RUN, "detector.block_size=32") == 1
     assert "does not fit" in lines(capsys)[-1]
     saved.pop(directory / "in.jsonl")
     assert saved == {path: path.read_bytes() for path in saved}
@@ -91,19 +78,19 @@ def test_what_is_saved_is_gone_on_with(directory: Path, capsys: pytest.CaptureFi
 )
 @pytest.mark.usefixtures("directory")
 def test_findings(override: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(override) == 1
+    assert run(DRY_RUN, override) == 1
     failed = [line for line in lines(capsys) if line.startswith("fail")]
     assert said in failed[0]
 
 
 @pytest.mark.usefixtures("directory")
 def test_standard_input_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("source.path='-'") == 0
+    assert run(DRY_RUN, "source.path='-'") == 0
     assert lines(capsys)[-1] == "ok    input: standard input is left for a run to read"
 
 
 def test_this_machine_is_looked_at(capsys: pytest.CaptureFixture[str], directory: Path) -> None:
-    assert run("source={kind: host, interval: 10ms}", options=("--records", "2")) == 0
+    assert run((*DRY_RUN, "--records", "2"), "source={kind: host, interval: 10ms}") == 0
     said = lines(capsys)
     assert any("host-0: 2 records from offset 0" in line for line in said)
     assert [path.name for path in directory.iterdir()] == ["in.jsonl"]

@@ -3,7 +3,7 @@ import pytest
 
 from streamae.config import Config, DetectorConfig, RecordConfig
 from streamae.errors import SnapshotError
-from streamae.snapshot import Header, check_fits, decode, encode, model_keys
+from streamae.snapshot import Header, check_fits, decode, encode, model_keys, slot
 
 ARRAYS = {
     "scalar": np.array(3.5),
@@ -86,3 +86,18 @@ def test_device_and_threads_may_change() -> None:
 
 def test_snapshot_without_features_fits_any() -> None:
     check_fits(header(features=None), Config(record=RecordConfig(features=("x",))))
+
+
+@pytest.mark.parametrize("keep", [2, 3, 5])
+def test_slots_thin_out_the_past(keep: int) -> None:
+    newest: dict[int, int] = {}
+    for number in range(200):
+        taken = slot(number, keep)
+        assert 0 <= taken < keep
+        assert newest.get(taken) != number - 1 or number == 0
+        newest[taken] = number
+        if number >= 1 << (keep - 1):
+            ages = sorted(number - kept for kept in newest.values())
+            assert len(ages) == keep
+            assert ages[:2] == [0, 1]
+            assert 1 << (keep - 2) <= ages[-1] < 1 << (keep - 1)

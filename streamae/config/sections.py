@@ -197,7 +197,14 @@ class StateConfig(Section, frozen=True):
     snapshot_interval: Annotated[
         Duration, about("Time between snapshots; a restart learns at most this much again.", "live")
     ] = Duration(10)
-    keep: Annotated[int, about("Snapshots kept per partition in a directory.", ge=2)] = 3
+    keep: Annotated[
+        int,
+        about(
+            "Snapshots kept per partition, each older one about twice as old as the next: 12 reach"
+            " back 1,024 intervals at least, for `streamae checkpoint rollback`.",
+            ge=2,
+        ),
+    ] = 12
 
 
 class HttpConfig(Section, frozen=True):

@@ -12,6 +12,7 @@ from streamae.kafka.archive import KafkaArchive
 from streamae.kafka.checks import checks
 from streamae.kafka.client import GroupMember, Transactions
 from streamae.kafka.labels import KafkaLabels
+from streamae.kafka.offsets import GroupOffsets
 from streamae.kafka.sink import AtLeastOnceSink, TransactionalSink
 from streamae.kafka.source import KafkaSource
 from streamae.kafka.state import TopicStore
@@ -28,6 +29,7 @@ from streamae.types import Sink, Source, StateStore
 
 __all__ = [
     "AtLeastOnceSink",
+    "GroupOffsets",
     "KafkaArchive",
     "KafkaLabels",
     "KafkaSource",

@@ -1,15 +1,13 @@
 """What the brokers say of a configuration, asked without writing and without joining the group."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import Any
 
 from kafka import codec
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import (
     KafkaError,
-    RetriableError,
     TopicAuthorizationFailedError,
     TransactionalIdNotFoundError,
 )
@@ -18,6 +16,7 @@ from streamae.check import Check
 from streamae.config import Config
 from streamae.errors import StreamaeError
 from streamae.kafka import settings
+from streamae.kafka.admin import answer, opened_admin
 from streamae.kafka.faults import translated
 from streamae.kafka.state import CHUNK_BYTES
 from streamae.kafka.topics import (
@@ -25,7 +24,6 @@ from streamae.kafka.topics import (
     RequiredTopic,
     check_topic,
     described,
-    opened_admin,
     required_topics,
 )
 
@@ -38,8 +36,6 @@ HEADERS_BYTES = 16 << 10
 POINTER_BYTES = 512
 """The text that names a snapshot beside the committed offset, with a long name of a topic."""
 
-RETRY_S = 0.1
-
 CODECS: Mapping[str, Callable[[], bool]] = {
     "lz4": codec.has_lz4,
     "snappy": codec.has_snappy,
@@ -47,7 +43,6 @@ CODECS: Mapping[str, Callable[[], bool]] = {
 }
 
 Settings = Mapping[str, str]
-T = TypeVar("T")
 
 
 def checks(config: Config) -> Iterator[Check]:
@@ -56,7 +51,7 @@ def checks(config: Config) -> Iterator[Check]:
     Raise `AuthenticationError` where they do not let this user in, and `UnreachableError` when none
     answers.
     """
-    with opened_admin(config) as admin:
+    with opened_admin(config, "asking for what is configured") as admin:
         brokers = admin.describe_cluster()["brokers"]
         at = ", ".join(config.kafka.bootstrap_servers)
         yield Check("ok", "brokers", f"let in at {at}; {_n(len(brokers), 'broker')}")
@@ -164,7 +159,7 @@ def _group(admin: Any, config: Config) -> Iterator[Check]:
     """Say whether this user may be a member of the group, and open its transactions."""
     group = settings.group(config)
     try:
-        found = _answer(lambda: admin.describe_groups([group])[group], config)
+        found = answer(lambda: admin.describe_groups([group])[group], config)
     except KafkaError as error:
         yield Check("fail", "group", str(translated(error, group)))
     else:
@@ -181,7 +176,7 @@ def _transactions(admin: Any, config: Config) -> Check:
     """Say whether the transactional id may be used; opening one would fence a running worker."""
     name = settings.transactional_id(config)
     try:
-        _answer(lambda: admin.describe_transactions([name]), config)
+        answer(lambda: admin.describe_transactions([name]), config)
     except TransactionalIdNotFoundError:
         pass
     except KafkaError as error:
@@ -215,18 +210,6 @@ def _settings(admin: Any, kind: ConfigResourceType, name: str) -> Settings:
     resource = ConfigResource(kind, name)
     found = admin.describe_configs([resource], config_filter="all")[kind.name.lower()][name]
     return {key: entry["value"] for key, entry in found.items()}
-
-
-def _answer(ask: Callable[[], T], config: Config) -> T:
-    """Return the answer of a coordinator, which a cluster that has just begun still has to find."""
-    deadline = time.monotonic() + config.kafka.connect_timeout
-    while True:
-        try:
-            return ask()
-        except RetriableError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(RETRY_S)
 
 
 def _n(count: int, noun: str) -> str:

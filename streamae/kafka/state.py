@@ -1,5 +1,6 @@
 """Snapshots in a compacted Kafka topic, found again by a pointer of one line."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -15,14 +16,13 @@ from streamae.errors import ConfigError, SnapshotError
 from streamae.kafka import reading, settings
 from streamae.kafka.client import Records
 from streamae.kafka.faults import connect
+from streamae.snapshot import slot
 from streamae.types import Stored, TopicPartition
 
 CHUNK_BYTES = 900_000
 """Brokers accept 1,048,588 bytes per record by default; key and framing need a few hundred."""
 
-SLOTS = 2
-"""A snapshot never replaces the one before it: that one is pointed to until the commit is through,
-and compaction removes what has a newer record of the same key."""
+NUMBER_HEADER = "number"
 
 ADVICE = "start from an empty state with a new `name`, or restore the topic"
 
@@ -38,7 +38,10 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
     """Offset of the first chunk."""
     last: int
     """Offset of the last chunk; records of other keys may lie between."""
+    number: int
+    """Snapshots of this partition before it."""
     slot: int
+    """Part of the records' keys; compaction removes what has a newer record of the same key."""
     chunks: int
     length: int
     """Bytes of the snapshot."""
@@ -49,7 +52,10 @@ class _Chunk(NamedTuple):
     """A part of a snapshot in the topic."""
 
     slot: int
+    place: int
+    """Its place among the parts."""
     number: int
+    """See `Pointer.number`."""
     offset: int
     timestamp_ms: int
     value: bytes
@@ -74,16 +80,16 @@ class StateReader:
     def snapshots(self, partition: TopicPartition) -> Iterator[Stored]:
         """Yield the committed ones whose first chunk is still there, oldest first.
 
-        Compaction leaves the last `SLOTS`; what it has not come to yet is there, too.
+        Compaction leaves one for each slot; what it has not come to yet is there, too.
         """
         one, first = self._beginning(partition)
         begun: list[_Chunk] = []
         for polled in reading.read(self._config, one, first):
             for chunk in filter(None, map(partial(self._chunk, partition), polled.records)):
-                if chunk.number == 0:
+                if chunk.place == 0:
                     yield from _stored(one, begun)
                     begun = [chunk]
-                elif begun and (chunk.slot, chunk.number) == (begun[0].slot, len(begun)):
+                elif begun and (chunk.number, chunk.place) == (begun[0].number, len(begun)):
                     begun.append(chunk)
         yield from _stored(one, begun)
 
@@ -104,7 +110,7 @@ class StateReader:
         mark of that, or another worker's open transaction before it, need not be waited for.
         """
         wanted = {
-            self._key(partition, pointer.slot, number): number for number in range(pointer.chunks)
+            self._key(partition, pointer.slot, place): place for place in range(pointer.chunks)
         }
         parts: dict[int, bytes] = {}
         for record in self._records(pointer):
@@ -116,7 +122,7 @@ class StateReader:
                 f" {pointer.topic}-{pointer.partition} (offsets {pointer.first} to {pointer.last});"
                 f" {ADVICE}"
             )
-        return [parts[number] for number in range(pointer.chunks)]
+        return [parts[place] for place in range(pointer.chunks)]
 
     def _records(self, pointer: Pointer) -> Iterator[Any]:
         """Yield the records from the pointer's first offset to its last."""
@@ -131,16 +137,18 @@ class StateReader:
                 f" a snapshot was committed; {ADVICE}"
             ) from error
 
-    def _key(self, partition: TopicPartition, slot: int, number: int) -> bytes:
-        return self._owner(partition) + f"{slot}/{number}".encode()
+    def _key(self, partition: TopicPartition, slot: int, place: int) -> bytes:
+        return self._owner(partition) + f"{slot}/{place}".encode()
 
     def _chunk(self, partition: TopicPartition, record: Any) -> _Chunk | None:
         """Return a record as a chunk of the partition; None for others."""
         owner = self._owner(partition)
-        if not record.key.startswith(owner):
+        number = dict(record.headers).get(NUMBER_HEADER)
+        if number is None or not record.key.startswith(owner):
             return None
-        slot, _, number = record.key.removeprefix(owner).partition(b"/")
-        return _Chunk(int(slot), int(number), record.offset, record.timestamp, record.value)
+        slot, _, place = record.key.removeprefix(owner).partition(b"/")
+        where = (int(slot), int(place), int(number), record.offset)
+        return _Chunk(*where, record.timestamp, record.value)
 
     def _owner(self, partition: TopicPartition) -> bytes:
         """Return how the keys of a partition's chunks begin."""
@@ -149,32 +157,37 @@ class StateReader:
 
 
 class TopicStore(StateReader):
-    """Keeps the last two snapshots of each partition in `state.topic`."""
+    """Keeps snapshots of each partition, the newest and ever fewer old ones; see `snapshot.slot`.
+
+    One never takes the slot of the one before it, which is pointed to until the commit is through.
+    """
 
     def __init__(self, config: Config, writer: Records) -> None:
         super().__init__(config)
         self._writer = writer
-        self._slots: dict[TopicPartition, int] = {}
+        self._numbers: dict[TopicPartition, int] = {}
+        """Of the newest snapshot of each partition that was loaded or saved here."""
 
     def save(self, partition: TopicPartition, snapshot: bytes) -> str:
         """Write the chunks within the writer's transaction and wait for their offsets."""
         topic = self._config.state.topic
-        slot = (self._slots.get(partition, -1) + 1) % SLOTS
+        number = self._numbers.get(partition, -1) + 1
+        at = slot(number, self._config.state.keep)
         target = TopicPartition(topic, partition.partition % self._writer.partitions(topic))
+        headers, now_ms = [(NUMBER_HEADER, str(number).encode())], int(time.time() * 1000)
         sent = [
-            self._writer.send(target, self._key(partition, slot, number), chunk)
-            for number, chunk in enumerate(chunks(snapshot))
+            self._writer.send(target, self._key(partition, at, place), chunk, headers, now_ms)
+            for place, chunk in enumerate(chunks(snapshot))
         ]
         self._writer.flush()
-        self._slots[partition] = slot
-        first, last = sent[0].value.offset, sent[-1].value.offset
-        return _pointer(target, slot, (first, last), len(sent), snapshot)
+        self._numbers[partition] = number
+        offsets = (sent[0].value.offset, sent[-1].value.offset)
+        return _pointer(target, (number, at), offsets, len(sent), snapshot)
 
     def load(self, partition: TopicPartition, pointer: str) -> bytes:
-        """Load the snapshot, and let the next one take the other slot."""
-        snapshot = super().load(partition, pointer)
-        self._slots[partition] = _parsed(partition, pointer).slot
-        return snapshot
+        """Load the snapshot; the next one gets the next number, even if this one is damaged."""
+        self._numbers[partition] = _parsed(partition, pointer).number
+        return super().load(partition, pointer)
 
     def close(self) -> None:
         """Do nothing: the writer is its owner's, and readers are closed after each snapshot."""
@@ -197,14 +210,19 @@ def _parsed(partition: TopicPartition, pointer: str) -> Pointer:
 
 
 def _pointer(
-    target: TopicPartition, slot: int, offsets: tuple[int, int], n_chunks: int, snapshot: bytes
+    target: TopicPartition,
+    number_and_slot: tuple[int, int],
+    offsets: tuple[int, int],
+    n_chunks: int,
+    snapshot: bytes,
 ) -> str:
     pointer = Pointer(
         topic=target.topic,
         partition=target.partition,
         first=offsets[0],
         last=offsets[1],
-        slot=slot,
+        number=number_and_slot[0],
+        slot=number_and_slot[1],
         chunks=n_chunks,
         length=len(snapshot),
         crc32c=crc32c.crc32c(snapshot),
@@ -218,5 +236,5 @@ def _stored(one: TopicPartition, chunks: list[_Chunk]) -> Iterator[Stored]:
         content = b"".join(chunk.value for chunk in chunks)
         first, last = chunks[0], chunks[-1]
         offsets = (first.offset, last.offset)
-        pointer = _pointer(one, first.slot, offsets, len(chunks), content)
+        pointer = _pointer(one, (first.number, first.slot), offsets, len(chunks), content)
         yield Stored(pointer, last.timestamp_ms, content)

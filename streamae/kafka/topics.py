@@ -1,12 +1,9 @@
 """The topics a configuration needs: which are there, may be used, and can be made."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kafka import KafkaAdminClient
 from kafka.errors import (
-    KafkaError,
     NoError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
@@ -15,8 +12,9 @@ from kafka.errors import (
 
 from streamae.config import Config
 from streamae.errors import AuthenticationError, ConfigError
-from streamae.kafka import settings
-from streamae.kafka.faults import connect, translated
+from streamae.kafka.admin import opened_admin
+
+DOING = "asking for topics"
 
 EVER_MS = str(2**63 - 1)
 
@@ -102,7 +100,7 @@ def required_topics(config: Config) -> list[RequiredTopic]:
 
 def existing_topics(config: Config) -> dict[str, TopicState]:
     """Ask the brokers about the required topics; raise `AuthenticationError` where they refuse."""
-    with opened_admin(config) as admin:
+    with opened_admin(config, DOING) as admin:
         return described(admin, [topic.name for topic in required_topics(config)])
 
 
@@ -126,7 +124,7 @@ def check_topic(topic: RequiredTopic, state: TopicState) -> None:
 
 def create_topics(config: Config) -> list[str]:
     """Make the missing topics but the inputs; return their names."""
-    with opened_admin(config) as admin:
+    with opened_admin(config, DOING) as admin:
         needed = required_topics(config)
         found = described(admin, [one.name for one in needed])
         absent = [one.name for one in needed if one.is_input and found[one.name].partitions == 0]
@@ -141,18 +139,6 @@ def create_topics(config: Config) -> list[str]:
         if wanted:
             admin.create_topics(wanted, wait_for_metadata=True)
         return list(wanted)
-
-
-@contextmanager
-def opened_admin(config: Config) -> Iterator[Any]:
-    """Yield kafka-python's admin client; what it raises is raised as a `StreamaeError`."""
-    admin = connect(KafkaAdminClient, settings.connection(config), config)
-    try:
-        yield admin
-    except KafkaError as error:
-        raise translated(error, "asking for topics") from error
-    finally:
-        admin.close()
 
 
 def described(admin: Any, names: Sequence[str]) -> dict[str, TopicState]:

@@ -5,6 +5,7 @@ from streamae.local.checks import check_outputs, check_state
 from streamae.local.host import HostSource
 from streamae.local.labels import FileLabels
 from streamae.local.memory import MemoryLabels, MemoryLog, MemorySink, MemorySource
+from streamae.local.offsets import FileOffsets
 from streamae.local.sink import FileSink
 from streamae.local.source import STDIN, FileSource
 from streamae.local.state import DirectoryStore
@@ -14,6 +15,7 @@ __all__ = [
     "DirectoryStore",
     "FileArchive",
     "FileLabels",
+    "FileOffsets",
     "FileSink",
     "FileSource",
     "HostSource",

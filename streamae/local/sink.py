@@ -78,7 +78,7 @@ class FileSink:
             self._paths["scores"] = config.scores
         self._directory = directory
         self._store = store
-        self._lock = _lock(directory)
+        self._lock = lock(directory)
         self._files: dict[Channel, BinaryIO] = {}
         try:
             self._last = read_commit(directory)
@@ -170,21 +170,21 @@ class FileSink:
         replace_file(self._directory / COMMIT_FILE, msgspec.json.encode(self._last))
 
 
-def _lock(directory: Path) -> BinaryIO:
+def lock(directory: Path) -> BinaryIO:
     """Hold the directory until the returned file is closed or the process ends."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / "lock").open("wb")
+        file = (directory / "lock").open("wb")
     except OSError as error:
         raise StorageError(f"state.directory: cannot use {directory}: {why(error)}") from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        lock.close()
+        file.close()
         raise ConfigError(
             f"state.directory: {directory} is in use by another streamae process"
         ) from error
-    return lock
+    return file
 
 
 def _append(channel: Channel, file: BinaryIO, outputs: Iterable[Output]) -> None:

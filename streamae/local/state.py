@@ -1,13 +1,14 @@
 """Snapshots as files in a directory."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import crc32c
 
 from streamae.errors import SnapshotError, StorageError, why
 from streamae.local.durable import replace_file
+from streamae.snapshot import slot
 from streamae.types import Stored, TopicPartition
 
 _SUFFIX = ".safetensors"
@@ -15,33 +16,40 @@ _AFRESH = "; restore it, or start afresh by moving the state directory and the o
 
 
 class DirectoryStore:
-    """Keeps the newest snapshots of each partition; a pointer is a file name.
+    """Keeps snapshots of each partition, the newest and ever fewer old ones; see `snapshot.slot`.
 
-    The name holds a number that grows and the CRC-32C of the content, so saving the same snapshot
-    again, as a commit does that is tried twice, writes nothing new.
+    A pointer is a file name. It holds a number that grows and the CRC-32C of the content, so saving
+    the same snapshot again, as a commit does that is tried twice, writes nothing new.
     """
 
     def __init__(self, directory: Path, keep: int) -> None:
         self._directory = directory
         self._keep = keep
+        self._last: dict[TopicPartition, str] = {}
+        """The newest of each partition that was loaded or saved here."""
 
     def save(self, partition: TopicPartition, snapshot: bytes) -> str:
-        """Write `snapshot` durably and keep `keep` >= 2: the one before it is the committed one."""
+        """Write `snapshot` durably, in place of the one that has its slot.
+
+        The one before it, which is pointed to until the commit is through, has another slot.
+        """
         checksum = f"{crc32c.crc32c(snapshot):08x}"
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             saved = self._saved(partition)
-            if saved and _checksum(saved[-1].name) == checksum:
-                return saved[-1].name
-            for old in saved[: 1 - self._keep]:
+            last = self._last.get(partition) or (saved[-1].name if saved else None)
+            if last is not None and _checksum(last) == checksum:
+                return last
+            number = 0 if last is None else _number(last) + 1
+            for old in self._superseded(saved, number):
                 old.unlink()
-            number = _number(saved[-1].name) + 1 if saved else 0
             name = f"{_prefix(partition)}.{number:08d}.{checksum}{_SUFFIX}"
             replace_file(self._directory / name, snapshot)
         except OSError as error:
             raise StorageError(
                 f"state.directory: cannot write to {self._directory}: {why(error)}"
             ) from error
+        self._last[partition] = name
         return name
 
     def load(self, partition: TopicPartition, pointer: str) -> bytes:
@@ -49,6 +57,7 @@ class DirectoryStore:
         path = self._directory / pointer
         if Path(pointer).name != pointer or not pointer.startswith(_prefix(partition)):
             raise SnapshotError(f"{pointer!r} does not name a snapshot of {partition}")
+        self._last[partition] = pointer
         try:
             snapshot = path.read_bytes()
         except OSError as error:
@@ -70,6 +79,14 @@ class DirectoryStore:
 
     def close(self) -> None:
         """Do nothing: every save is complete when it returns."""
+
+    def _superseded(self, saved: Sequence[Path], number: int) -> list[Path]:
+        """Return which of the saved ones the next one leaves no slot for, or no commit knows."""
+        newest = {slot(_number(path.name), self._keep): path for path in saved}
+        newest.pop(slot(number, self._keep), None)
+        return [
+            path for path in saved if path not in newest.values() or _number(path.name) >= number
+        ]
 
     def _saved(self, partition: TopicPartition) -> list[Path]:
         pattern = f"{_prefix(partition)}.*{_SUFFIX}"

@@ -127,15 +127,25 @@ def test_damaged_commit_file_is_refused(tmp_path: Path) -> None:
         sink(tmp_path)
 
 
-@pytest.mark.parametrize("keep", [2, 3])
-def test_store_keeps_the_newest(tmp_path: Path, keep: int) -> None:
+@pytest.mark.parametrize(("keep", "kept"), [(2, "8 9"), (3, "6 8 9"), (4, "4 6 8 9")])
+def test_store_keeps_the_newest_and_fewer_old_ones(tmp_path: Path, keep: int, kept: str) -> None:
     store = DirectoryStore(tmp_path, keep)
     pointers = [store.save(PARTITION, b"%d" % at) for at in range(10)]
     assert store.load(PARTITION, pointers[-1]) == b"9"
     assert store.load(PARTITION, pointers[-2]) == b"8"
-    assert len(list(tmp_path.iterdir())) == keep
+    assert [stored.content for stored in store.snapshots(PARTITION)] == kept.encode().split()
     with pytest.raises(SnapshotError, match="cannot be read"):
         store.load(PARTITION, pointers[0])
+
+
+def test_store_never_replaces_the_one_that_was_committed(tmp_path: Path) -> None:
+    """A process may die between a save and its commit, any number of times."""
+    committed = DirectoryStore(tmp_path, 2).save(PARTITION, b"committed")
+    for at in range(5):
+        store = DirectoryStore(tmp_path, 2)
+        assert store.load(PARTITION, committed) == b"committed"
+        store.save(PARTITION, b"died with it %d" % at)
+        assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_store_writes_a_repeated_save_once(tmp_path: Path) -> None:

@@ -1,0 +1,138 @@
+"""Snapshots in the state topic: which are kept, and going back while nobody works on the group."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+
+import msgspec
+import pytest
+from kafka import OffsetAndMetadata
+from kafka import TopicPartition as KafkaPartition
+
+from streamae import checkpoint
+from streamae.archive import open_archive
+from streamae.config import Config
+from streamae.errors import ConfigError
+from streamae.kafka import GroupOffsets
+from streamae.local import MemoryLog
+from streamae.pipeline import Pipeline
+from streamae.types import Archive, TopicPartition
+from tests import streams
+from tests.kafka.broker import Broker
+from tests.kafka.cluster import Cluster
+from tests.kafka.configs import named
+from tests.kafka.worker import Member, commit
+
+KEEP = 4
+READ = (200, 400, 520, 640, 760, 880)
+"""Offsets that were committed one after the other, each with a snapshot."""
+
+
+@pytest.fixture
+def config(broker: Broker, cluster: Cluster) -> Config:
+    made = named(broker.bootstrap)
+    quick, state = streams.config(), msgspec.structs.replace(made.state, keep=KEEP)
+    made = msgspec.structs.replace(made, detector=quick.detector, state=state)
+    cluster.prepare(made)
+    cluster.write(made.source.topics[0], streams.values(READ[-1]))
+    return made
+
+
+@pytest.fixture
+def opened(config: Config) -> Iterator[Callable[[], Archive]]:
+    """Return what opens an archive."""
+    with ExitStack() as cleanups:
+        yield lambda: open_archive(config, cleanups)
+
+
+def work(config: Config, reads: Sequence[int] = READ) -> Member:
+    """Return a member that has committed what a daemon would have."""
+    partition = TopicPartition(config.source.topics[0], 0)
+    log, pipeline = MemoryLog(streams.values(READ[-1])), Pipeline(config, partition, 0)
+    member = Member(config)
+    member.poll_until(lambda m: m.owned == [partition])
+    for read in reads:
+        pipeline.process(log.read(partition, pipeline.position, read - pipeline.position))
+        assert member.sink.commit(commit(partition, read, snapshot=pipeline.snapshot()))
+    return member
+
+
+def found(config: Config, archive: Archive) -> list[tuple[int, int | None]]:
+    """Return of each snapshot how many records it has learnt, and whether it is committed."""
+    every = [checkpoint.summary(one) for one in checkpoint.every(archive, config)]
+    return [(one["records_learnt"], one["committed"]) for one in every]
+
+
+def test_compaction_leaves_the_newest_and_fewer_old_ones(cluster: Cluster, config: Config) -> None:
+    work(config).close()
+    left = {record.key: record.headers for record in cluster.read(config.state.topic)}
+    assert sorted(int(dict(headers)["number"]) for headers in left.values()) == [0, 2, 4, 5]
+
+
+@pytest.mark.parametrize("position", ["keep", "rewind"])
+def test_the_next_worker_goes_on_with_an_old_snapshot(
+    config: Config, opened: Callable[[], Archive], position: checkpoint.Position
+) -> None:
+    partition = TopicPartition(config.source.topics[0], 0)
+    learnt = [read // 64 * 64 for read in READ]
+    member = work(config)
+    archive = opened()
+    listed = [(n, None) for n in learnt[:-1]] + [(learnt[-1], READ[-1])]
+    assert found(config, archive) == listed
+    written_ms = [stored.written_ms for stored in archive.snapshots(partition)]
+    assert written_ms == sorted(written_ms)
+    assert 0 <= time.time() * 1000 - written_ms[0] < 600_000
+    with pytest.raises(ConfigError, match=f"{config.name} is being worked on by 1 of its members"):
+        GroupOffsets(config)
+    offsets_before = archive.committed(partition)
+    member.close()
+    name = checkpoint.kept(archive, config, partition)[1].name
+    plan = checkpoint.plan(archive, config, name, position)
+    assert archive.committed(partition) == offsets_before
+    with ExitStack() as cleanups:
+        checkpoint.open_offsets(config, cleanups).commit(partition, plan.content, plan.offset)
+    goes_on = READ[-1] if position == "keep" else learnt[1]
+    with Member(config) as member:
+        member.poll_until(lambda m: m.owned == [partition])
+        committed = member.committed[partition]
+        assert committed is not None
+        assert committed.offset == goes_on
+        assert committed.snapshot is not None
+        restored = Pipeline.restored(config, partition, committed.snapshot)
+        assert (restored.boundary.ordinal, restored.position) == (learnt[1], goes_on)
+        assert member.sink.commit(commit(partition, goes_on + 1, b"alert"))
+    assert found(config, archive) == [*((n, None) for n in learnt), (learnt[1], goes_on + 1)]
+
+
+def test_a_worker_that_joins_keeps_its_offsets(config: Config) -> None:
+    partition = TopicPartition(config.source.topics[0], 0)
+    work(config, READ[:1]).close()
+    offsets = GroupOffsets(config)
+    with work(config, READ[:2]) as member:
+        with pytest.raises(ConfigError, match="worked on"):
+            offsets.commit(partition, b"snapshot", 7)
+        committed = member.sink.committed(partition)
+        assert committed is not None
+        assert committed.offset == READ[1]
+
+
+def test_a_rollback_mends_what_is_damaged(
+    cluster: Cluster, config: Config, opened: Callable[[], Archive]
+) -> None:
+    partition = TopicPartition(config.source.topics[0], 0)
+    work(config, READ[:3]).close()
+    committed = cluster.committed(config.name, partition.topic)
+    assert committed is not None
+    pointer = msgspec.json.decode(committed.metadata)
+    pointer["crc32c"] ^= 1
+    wrong = OffsetAndMetadata(committed.offset, msgspec.json.encode(pointer).decode(), -1)
+    cluster.admin.alter_group_offsets(config.name, {KafkaPartition(*partition): wrong})
+    archive = opened()
+    assert [check.verdict for check in checkpoint.checks(archive, config)] == [
+        *("ok", "ok", "ok"),
+        "fail",
+    ]
+    name = checkpoint.kept(archive, config, partition)[1].name
+    plan = checkpoint.plan(archive, config, name, "keep")
+    GroupOffsets(config).commit(partition, plan.content, plan.offset)
+    assert {check.verdict for check in checkpoint.checks(archive, config)} == {"ok"}
