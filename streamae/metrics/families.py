@@ -60,6 +60,12 @@ class Family(NamedTuple):
         """True when its series come and go with partitions."""
         return self.labels[:2] == PARTITION
 
+    def described(self, label: str) -> str:
+        """Return the label, with its values where they are known beforehand, in Markdown."""
+        last = self.choices if label == self.labels[-1] else ()
+        values = last or CHOICES.get(label, ())
+        return f"`{label}`: {' '.join(values)}" if values else f"`{label}`"
+
 
 class Metric(Enum):
     """All metrics."""
@@ -232,15 +238,28 @@ _PREFACE = """\
 
 Served at `/metrics`. Series with the labels `topic` and `partition` are there while the process
 owns the partition; counters and histograms start at 0, gauges with their first value. The usual
-`process_*` metrics (CPU, memory, file descriptors, start time) come with them.
-"""
+`process_*` metrics (CPU, memory, file descriptors, start time) come with them."""
+
+
+_GROUPS = {
+    Metric.BUILD_INFO: "Process",
+    Metric.PARTITIONS_ASSIGNED: "Input",
+    Metric.STAGE_DURATION_SECONDS: "Scores and alerts",
+    Metric.WARMUP_PROGRESS_RATIO: "Learning",
+    Metric.LABELS: "Labels",
+    Metric.TRANSACTIONS: "Commits and state",
+}
+"""The first metric of each group, and what the group is called."""
 
 
 def reference() -> str:
     """Return the page about all metrics in Markdown."""
-    rows = [_PREFACE, "| metric | kind | labels | meaning |", "|---|---|---|---|"]
+    rows = [_PREFACE]
     for metric in Metric:
         family = metric.value
-        labels = ", ".join(f"`{label}`" for label in family.labels)
+        if metric in _GROUPS:
+            rows += ["", f"## {_GROUPS[metric]}", "", "| metric | kind | labels | meaning |"]
+            rows += ["|---|---|---|---|"]
+        labels = ", ".join(map(family.described, family.labels))
         rows.append(f"| `{metric.exposed}` | {family.kind} | {labels} | {family.help} |")
     return "\n".join(rows) + "\n"
