@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from streamae.cli import _parser
 from streamae.config import Config
 from streamae.config.keys import keys
 from tests.deploy import dashboards
@@ -32,6 +33,15 @@ def test_keys_and_metrics(text: str) -> None:
     assert set(named) - set(keys()) == set()
     assert len(named) > 15
     assert unknown_metrics(text) == set()
+
+
+def test_verbs(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    named = set(re.findall(r"`streamae ([a-z-]+(?: [a-z]+)?)", text))
+    for words in named:
+        with pytest.raises(SystemExit) as end:
+            _parser().parse_args([*words.split(), "--help"])
+        assert end.value.code == 0, capsys.readouterr().err
+    assert len(named) > 3
 
 
 def test_links_lead_somewhere(text: str) -> None:
