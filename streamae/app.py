@@ -121,6 +121,8 @@ class App:
     def _views(self) -> http.Views:
         return http.Views(
             status=self.status,
+            chart=self._status.chart,
+            alerts=self._status.alerts,
             alive=self._watchdog.alive,
             unready=self._unready,
             version=self.version(),

@@ -60,6 +60,7 @@ class Observer:
     def polled(self, poll: Poll, seconds: float) -> None:
         """Take note of a poll; records that wait while none arrive are no progress."""
         self.metrics.polled(seconds, poll.lag)
+        self.status.turned()
         waiting = sum(poll.lag.values())
         self._watchdog.waiting(waiting)
         if poll.batches or not waiting:

@@ -5,6 +5,7 @@ from typing import Any
 from streamae.records import (
     Alert,
     Attribution,
+    ConfigurationChange,
     Counterfactual,
     Drift,
     Model,
@@ -56,6 +57,18 @@ def recovered(offset: int) -> Recovered:
         peak_p_value=1e-6,
         started_at="2023-11-14T22:13:20.000Z",
         model=Model("0.1.0", offset + 4, 1),
+    )
+
+
+def reloaded(offset: int) -> ConfigurationChange:
+    return ConfigurationChange(
+        alert_id=f"c-{offset}",
+        detector="pump-7",
+        event_time="2023-11-14T22:31:11.000Z",
+        source=Position("in", 0, offset),
+        before={"budget": "0.001", "quiet_records": 20},
+        after={"budget": "20 per day", "quiet_records": 20},
+        model=Model("0.1.0", offset, 8),
     )
 
 

@@ -29,6 +29,8 @@ class State:
     def views(self) -> Views:
         return Views(
             status=self.document,
+            chart=lambda name: {"partition": name} if name == "in-0" else None,
+            alerts=lambda: [{"alert_id": "a"}],
             alive=lambda: self.alive,
             unready=lambda: self.unready,
             version={"name": "pump", "streamae": "0.1.0"},

@@ -16,7 +16,8 @@ from streamae.metrics import Metrics
 from tests.serving import State, ask, connect
 
 PAGE = Path(pages.__file__).parent / "page"
-PATHS = ["/", "/metrics", "/status", "/livez", "/healthz", "/readyz", "/version", "/config"]
+PATHS = ["/", "/metrics", "/status", "/alerts"]
+PATHS += ["/livez", "/healthz", "/readyz", "/version", "/config"]
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +97,16 @@ def test_status(server: Server, state: State) -> None:
         "unready": ["restoring"],
         "records": 3,
     }
+
+
+def test_status_of_a_partition(server: Server) -> None:
+    assert "chart" not in ask(server, "/status").json
+    assert ask(server, "/status?partition=in-0").json["chart"] == {"partition": "in-0"}
+    assert ask(server, "/status?partition=%3Cimg%3E").json["chart"] is None
+
+
+def test_alerts(server: Server) -> None:
+    assert ask(server, "/alerts").json == {"alerts": [{"alert_id": "a"}]}
 
 
 def test_json_has_no_nan(server: Server, state: State) -> None:
@@ -188,7 +199,7 @@ def test_security_headers(server: Server, path: str) -> None:
     assert headers["Server"] == "streamae"
 
 
-@pytest.mark.parametrize("path", ["/", "/status", "/page/main.js", "/page/style.css"])
+@pytest.mark.parametrize("path", ["/", "/status", "/alerts", "/page/main.js", "/page/style.css"])
 def test_what_a_browser_has_is_not_sent_again(server: Server, path: str) -> None:
     first = ask(server, path)
     assert first.headers["Cache-Control"] == "no-cache"
@@ -213,7 +224,10 @@ def test_status_is_made_once_for_all_who_ask_at_the_same_time(
     server = Server(HttpConfig(port=0), CollectorRegistry(), state.views())
     server.start()
     try:
-        answers = [ask(server, "/status").json for state.status["records"] in range(5)]
+        answers = []
+        for records in range(5):
+            state.status = {"records": records}
+            answers.append(ask(server, "/status").json)
     finally:
         server.stop()
     assert [answer["records"] for answer in answers] == [0] * 5

@@ -186,6 +186,6 @@ def test_a_refused_snapshot_is_a_failure_and_then_a_success() -> None:
 
 def test_the_codes_of_the_last_records_are_shown() -> None:
     run = Observed(values(N), MemorySink())
-    (partition,) = run.status.document()["partitions"]
-    assert len(partition["code_plane"]["points"]) >= 10
-    assert 0 < partition["code_plane"]["variance"] <= 1
+    plane = (run.status.chart(str(PARTITION)) or {})["code_plane"]
+    assert len(plane["points"]) >= 10
+    assert 0 < plane["variance"] <= 1

@@ -10,7 +10,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import PurePath
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
+from urllib.parse import parse_qs
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -47,6 +48,10 @@ class Views:
     """What there is to show; the callables are called on the server's threads."""
 
     status: Callable[[], Mapping[str, Any]]
+    chart: Callable[[str], Mapping[str, Any] | None]
+    """What is drawn of the partition of this name; None where there is none."""
+    alerts: Callable[[], Sequence[Mapping[str, Any]]]
+    """The latest, newest first."""
     alive: Callable[[], bool]
     """Whether the loop turns; must not depend on brokers."""
     unready: Callable[[], Sequence[str]]
@@ -68,22 +73,32 @@ class Answer(NamedTuple):
     """Differs between bodies; a client that names it has the body already."""
 
 
+class Request(NamedTuple):
+    """What decides on the answer, beside the path."""
+
+    query: str = ""
+    accept: str = ""
+
+
 class Pages:
     """The answer for every path."""
 
     def __init__(self, registry: CollectorRegistry, views: Views) -> None:
         self._registry = registry
         self._views = views
-        status = _Shared(self._status)
-        self._documented: Mapping[str, Callable[[str], Answer]] = {
-            "/": lambda _accept: self._files["/page/index.html"],
+        self._numbers = _Shared(lambda _name: views.status())
+        self._charts = _Shared(views.chart)
+        self._alerts = _Shared(lambda _name: views.alerts())
+        self._documented: Mapping[str, Callable[[Request], Answer]] = {
+            "/": lambda _request: self._files["/page/index.html"],
             "/metrics": self._metrics,
-            "/status": lambda _accept: status(),
+            "/status": self._status,
+            "/alerts": lambda _request: _tagged(encoded({"alerts": self._alerts()}), _JSON),
             "/livez": self._alive,
             "/healthz": self._alive,
             "/readyz": self._ready,
-            "/version": lambda _accept: Answer(encoded(views.version)),
-            "/config": lambda _accept: Answer(encoded(views.config())),
+            "/version": lambda _request: Answer(encoded(views.version)),
+            "/config": lambda _request: Answer(encoded(views.config())),
         }
         self._files = dict(_static(files("streamae.http").joinpath("page"), "/page"))
 
@@ -92,10 +107,10 @@ class Pages:
         """What can be asked for, without the page's parts."""
         return list(self._documented)
 
-    def answer(self, path: str, accept: str) -> Answer | None:
+    def answer(self, path: str, request: Request) -> Answer | None:
         """Return what to answer to a GET of `path`; None where there is nothing."""
         if path in self._documented:
-            return self._documented[path](accept)
+            return self._documented[path](request)
         return self._files.get(path)
 
     def reload(self) -> Answer:
@@ -114,39 +129,42 @@ class Pages:
             return Answer(encoded(failure), status=HTTPStatus.INTERNAL_SERVER_ERROR)
         return Answer(encoded({"status": "ok", "changed": asked.result()}))
 
-    def _metrics(self, accept: str) -> Answer:
-        encode, content_type = choose_encoder(accept)
+    def _metrics(self, request: Request) -> Answer:
+        encode, content_type = choose_encoder(request.accept)
         return Answer(encode(self._registry), content_type)
 
-    def _status(self) -> Answer:
+    def _status(self, request: Request) -> Answer:
         views = self._views
-        own = {**views.version, "unready": list(views.unready())}
-        return _tagged(encoded({**own, **views.status()}), _JSON)
+        own = {**views.version, "unready": list(views.unready()), **self._numbers()}
+        name = parse_qs(request.query).get("partition")
+        return _tagged(encoded(own | {"chart": self._charts(name[0])} if name else own), _JSON)
 
-    def _alive(self, _accept: str) -> Answer:
+    def _alive(self, _request: Request) -> Answer:
         return _health(self._views.alive(), ["the loop does not turn"])
 
-    def _ready(self, _accept: str) -> Answer:
+    def _ready(self, _request: Request) -> Answer:
         reasons = list(self._views.unready())
         return _health(not reasons, reasons)
 
 
-class _Shared:
-    """An answer that is made anew when it is no longer fresh, by one thread for all."""
+T = TypeVar("T")
 
-    def __init__(self, make: Callable[[], Answer]) -> None:
+
+class _Shared(Generic[T]):
+    """A document by name that is made anew when it is no longer fresh, by one thread for all."""
+
+    def __init__(self, make: Callable[[str], T]) -> None:
         self._make = make
         self._lock = Lock()
-        self._answer: Answer | None = None
-        self._at = 0.0
+        self._made: dict[str, tuple[float, T]] = {}
 
-    def __call__(self) -> Answer:
+    def __call__(self, name: str = "") -> T:
         with self._lock:
-            if self._answer is None or time.monotonic() - self._at >= _FRESH_S:
-                self._answer = None
-                self._answer = self._make()
-                self._at = time.monotonic()
-            return self._answer
+            now = time.monotonic()
+            self._made = {k: made for k, made in self._made.items() if now - made[0] < _FRESH_S}
+            if name not in self._made:
+                self._made[name] = (now, self._make(name))
+            return self._made[name][1]
 
 
 def encoded(value: Mapping[str, Any]) -> bytes:

@@ -19,7 +19,15 @@ from prometheus_client import CollectorRegistry
 
 from streamae.config import HttpConfig
 from streamae.errors import ConfigError, why
-from streamae.http.pages import CONTENT_SECURITY_POLICY, RELOAD, Answer, Pages, Views, encoded
+from streamae.http.pages import (
+    CONTENT_SECURITY_POLICY,
+    RELOAD,
+    Answer,
+    Pages,
+    Request,
+    Views,
+    encoded,
+)
 from streamae.log import Logger
 
 _MAX_CONNECTIONS = 64
@@ -79,9 +87,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         """Answer a GET, or a HEAD with the same header."""
-        path = self.path.partition("?")[0]
+        path, _, query = self.path.partition("?")
+        request = Request(query, self.headers.get("Accept", ""))
         try:
-            answer = self.server.pages.answer(path, self.headers.get("Accept", ""))
+            answer = self.server.pages.answer(path, request)
         except Exception:  # A page that fails must not end the daemon.
             logger.exception("page failed", path=self.path)
             self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -36,9 +36,9 @@ class RecentCodes:
         self._codes = np.concatenate([self._codes, codes])[-N_RECENT:]
         self._flagged = np.concatenate([self._flagged, flagged])[-N_RECENT:]
 
-    def last(self, n: int) -> tuple[Floats, Bools]:
-        """Return the last n codes [<= n, h] and which were flagged, never changed again."""
-        return self._codes[-n:], self._flagged[-n:]
+    def last(self) -> tuple[Floats, Bools]:
+        """Return the last codes [<= N_RECENT, h] and which were flagged, never changed again."""
+        return self._codes, self._flagged
 
 
 def principal_plane(codes: Floats) -> Plane | None:

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from streamae.metrics import machine
 from streamae.metrics.families import CHOICES, Metric, Outcome, Rebalance, Stage, Where
+from streamae.metrics.learned import LearnedBlock
 from streamae.metrics.series import Labels, Series
 from streamae.metrics.share import RecentShare
 from streamae.records import Severity, Suppression
@@ -19,25 +20,6 @@ from streamae.types import Channel, TopicPartition
 
 _OTHER = "other"
 """Stands for every feature without a series of its own."""
-
-
-class LearnedBlock(Protocol):
-    """What a detector says about a block it learnt."""
-
-    @property
-    def loss(self) -> float: ...
-    @property
-    def nats(self) -> float: ...
-    @property
-    def n_suspects(self) -> int: ...
-    @property
-    def n_withheld(self) -> int: ...
-    @property
-    def n_shifted(self) -> int: ...
-    @property
-    def active_share(self) -> float: ...
-    @property
-    def n_dead_latents(self) -> int: ...
 
 
 class Metrics:
@@ -272,15 +254,23 @@ class Metrics:
         """Return a counter or gauge, summed over the labels that are not given."""
         return self._series.total(metric, _labels(partition) if partition else ())
 
-    def value(self, metric: Metric, partition: TopicPartition) -> float | None:
-        """Return a gauge of a partition; None before its first value."""
-        return self._series.value(metric, _labels(partition))
+    def value(self, metric: Metric, partition: TopicPartition | None = None) -> float | None:
+        """Return a gauge, of a partition if it is of one; None before its first value."""
+        return self._series.value(metric, _labels(partition) if partition else ())
 
     def _configured(self, config_hash: str) -> None:
         self._series.clear(Metric.CONFIG_HASH_INFO)
         self._series.set(Metric.CONFIG_HASH_INFO, 1, (config_hash,))
         self._series.set(Metric.CONFIG_LAST_RELOAD_SUCCESSFUL, 1)
         self._series.set(Metric.CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS, self._now())
+
+    def by_partition(self, metric: Metric, last: Sequence[str] = ()) -> dict[TopicPartition, float]:
+        """Return a counter or gauge of each partition that has one, summed over further labels.
+
+        With `last`, only series whose last label is one of them count.
+        """
+        found = self._series.by_partition(metric, last).items()
+        return {TopicPartition(topic, int(number)): value for (topic, number), value in found}
 
     def _look(self) -> None:
         """Set what nobody reports; called for each scrape."""

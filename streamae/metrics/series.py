@@ -113,6 +113,15 @@ class Series(Collector):
             series = self._values[metric].items()
             return sum(value for key, value in series if key[: len(labels)] == labels)
 
+    def by_partition(self, metric: Metric, last: Sequence[str] = ()) -> dict[Labels, float]:
+        """Return the sums of all series of each (topic, partition), of those labels if given."""
+        sums: dict[Labels, float] = {}
+        with self._lock:
+            for key, value in self._values[metric].items():
+                if not last or key[-1] in last:
+                    sums[key[:2]] = sums.get(key[:2], 0.0) + value
+        return sums
+
     def collect(self) -> Iterator[Exposed]:
         """Yield the families as of now, without `_created` series."""
         self._refresh()

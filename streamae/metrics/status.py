@@ -1,4 +1,4 @@
-"""What /status and the status page show: the metrics now, and what was seen lately."""
+"""What /status, /alerts and the status page show: the metrics now, and what was seen lately."""
 
 import time
 from collections import deque
@@ -10,31 +10,79 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from streamae.metrics.codes import RecentCodes, shown
+from streamae.metrics.codes import shown
 from streamae.metrics.families import Metric
+from streamae.metrics.history import STEP_S, Sample
 from streamae.metrics.metrics import Metrics
-from streamae.metrics.trace import Point, Trace
+from streamae.metrics.recent import Recent, columns
 from streamae.records import Event, significant
 from streamae.types import Bools, Floats, Longs, TopicPartition
 
 _N_ALERTS = 50
 
-_RATE_WINDOW_S = 10.0
-"""Long enough to be read, short enough to show that a stream has stopped."""
+_LONGEST = 200
+"""Characters of a key or a name that are shown: both can be of any length."""
 
-_RATE_STEP_S = 0.25
+_MOST = 20
+"""Names of a list that are shown."""
 
-_MAX_POINTS = 4800
-"""Points of all partitions together: about 150 kB of JSON each time the page asks."""
+_COUNTS: Mapping[str, tuple[Metric, tuple[str, ...]]] = {
+    "records": (Metric.RECORDS_CONSUMED, ()),
+    "lag": (Metric.CONSUMER_LAG_RECORDS, ()),
+    "invalid": (Metric.RECORDS_INVALID, ()),
+    "nonfinite": (Metric.NONFINITE, ("score", "loss")),
+    "offsets_lost": (Metric.OFFSETS_LOST, ()),
+    "judged": (Metric.RECORDS_JUDGED, ()),
+    "flagged": (Metric.RECORDS_FLAGGED, ()),
+    "alerts": (Metric.ALERTS, ()),
+    "suppressed": (Metric.ALERTS_SUPPRESSED, ()),
+    "drifts": (Metric.DRIFT_EVENTS, ()),
+    "episodes_open": (Metric.EPISODES_OPEN, ()),
+    "shifted_blocks": (Metric.SHIFTED_BLOCKS, ()),
+    "ordinal": (Metric.MODEL_RECORDS_SEEN, ()),
+    "labels": (Metric.LABELS, ()),
+    "labels_matched": (Metric.LABELS, ("matched",)),
+}
+"""Whole numbers, 0 until counted, and the values of the last label that count."""
 
-_MIN_POINTS = 60
+_GAUGES: Mapping[str, Metric] = {
+    "warmup": Metric.WARMUP_PROGRESS_RATIO,
+    "watermark_timestamp_seconds": Metric.WATERMARK_TIMESTAMP_SECONDS,
+    "threshold": Metric.THRESHOLD,
+    "alert_p_value": Metric.ALERT_P_VALUE,
+    "alert_rate_target": Metric.ALERT_RATE_TARGET,
+    "alert_rate_observed": Metric.ALERT_RATE_OBSERVED,
+    "train_loss": Metric.TRAIN_LOSS,
+    "model_gain_nats": Metric.MODEL_GAIN_NATS,
+    "active_latents_ratio": Metric.ACTIVE_LATENTS_RATIO,
+    "dead_latents": Metric.DEAD_LATENTS,
+    "head_log_loss": Metric.HEAD_LOG_LOSS,
+    "head_roc_auc": Metric.HEAD_ROC_AUC,
+    "checkpoint_timestamp_seconds": Metric.CHECKPOINT_LAST_SUCCESS_TIMESTAMP_SECONDS,
+    "checkpoint_bytes": Metric.CHECKPOINT_BYTES,
+}
+"""Numbers that are None until known."""
 
-_CODES_STEP_S = 0.25
+_PROCESS: Mapping[str, Metric] = {
+    "start_time_seconds": Metric.START_TIME_SECONDS,
+    "last_commit_timestamp_seconds": Metric.LAST_COMMIT_TIMESTAMP_SECONDS,
+    "config_last_reload_successful": Metric.CONFIG_LAST_RELOAD_SUCCESSFUL,
+    "config_last_reload_success_timestamp_seconds": (
+        Metric.CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS
+    ),
+}
+"""Gauges of the process."""
 
-_MAX_CODES = 4096
-"""Codes of all partitions together; a plane of 256 takes about 10 ms."""
-
-_MIN_CODES = 16
+_SUMS = (
+    "records",
+    "records_per_second",
+    "lag",
+    "invalid",
+    "flagged",
+    "alerts",
+    "episodes_open",
+    "drifts",
+)
 
 
 class Status:
@@ -44,14 +92,21 @@ class Status:
         """Show `metrics`; `clock` gives seconds."""
         self._metrics = metrics
         self._clock = clock
-        self._started = clock()
         self._lock = Lock()
-        self._rates: dict[TopicPartition, _Throughput] = {}
-        self._traces: dict[TopicPartition, Trace] = {}
-        self._codes: dict[TopicPartition, RecentCodes] = {}
-        self._next_codes: dict[TopicPartition, float] = {}
-        self._transforms: dict[TopicPartition, Mapping[str, Any]] = {}
-        self._alerts: deque[Event] = deque(maxlen=_N_ALERTS)
+        self._recent: dict[TopicPartition, Recent] = {}
+        self._next_sample = clock()
+        self._events: deque[Event] = deque(maxlen=_N_ALERTS)
+        self._n_events = 0
+
+    def turned(self) -> None:
+        """Note a turn of the loop; every few seconds this takes a sample of all counters."""
+        now = self._clock()
+        if now < self._next_sample:
+            return
+        self._next_sample = now + STEP_S
+        with self._lock:
+            for partition, sample in self._samples(now).items():
+                self._of(partition).history.add(sample)
 
     def scored(
         self,
@@ -63,67 +118,71 @@ class Status:
     ) -> None:
         """Note the scores [n] and event times [n] of consecutive records from `ordinal` on."""
         with self._lock:
-            self._rates.setdefault(partition, _Throughput(self._clock)).add(len(scores))
-            trace = self._traces.setdefault(partition, Trace(self._clock))
-            trace.add(ordinal, scores, timestamps_ms, threshold)
+            recent = self._of(partition)
+            recent.throughput.add(len(scores))
+            recent.trace.add(ordinal, scores, timestamps_ms, threshold)
 
     def codes_due(self, partition: TopicPartition) -> bool:
         """Return whether the codes shown are old enough to be worth new ones."""
-        return self._clock() >= self._next_codes.get(partition, -np.inf)
+        with self._lock:
+            return self._of(partition).codes_due
 
     def coded(self, partition: TopicPartition, codes: Floats, flagged: Bools) -> None:
         """Note the codes [m, h] of recent records, and which of these were flagged, [m]."""
         with self._lock:
-            self._next_codes[partition] = self._clock() + _CODES_STEP_S
-            self._codes.setdefault(partition, RecentCodes()).add(codes, flagged)
+            self._of(partition).coded(codes, flagged)
 
     def alerted(self, alerts: Iterable[Event]) -> None:
         """Note alerts, in log order."""
         with self._lock:
-            self._alerts.extend(alerts)
+            for alert in alerts:
+                self._events.append(alert)
+                self._n_events += 1
 
     def transformed(self, partition: TopicPartition, decisions: Mapping[str, Any]) -> None:
         """Note what is done to which features, as plain values."""
         with self._lock:
-            self._transforms[partition] = decisions
+            self._of(partition).transforms = _brief(dict(decisions))
 
     def removed(self, partitions: Iterable[TopicPartition]) -> None:
         """Forget the scores of `partitions`; their alerts happened and stay."""
         with self._lock:
             for partition in partitions:
-                self._rates.pop(partition, None)
-                self._traces.pop(partition, None)
-                self._codes.pop(partition, None)
-                self._next_codes.pop(partition, None)
-                self._transforms.pop(partition, None)
+                self._recent.pop(partition, None)
 
     def document(self) -> dict[str, Any]:
-        """Return everything as plain values; None where a number is not known yet."""
+        """Return the numbers as plain values; None where a number is not known yet."""
         with self._lock:
-            owned = self._metrics.partitions
-            limit = max(_MIN_POINTS, _MAX_POINTS // max(1, len(owned)))
-            partitions = [self._partition(partition, limit) for partition in owned]
-            alerts = [msgspec.to_builtins(alert) for alert in reversed(self._alerts)]
-            n_codes = max(_MIN_CODES, _MAX_CODES // max(1, len(owned)))
-            recent = [self._codes[tp].last(n_codes) if tp in self._codes else None for tp in owned]
-        # The loop must not wait for this.
-        for partition, codes in zip(partitions, recent, strict=True):
-            partition["code_plane"] = shown(*codes) if codes else None
+            partitions = self._partitions()
+            n_events = self._n_events
         return {
-            "uptime_seconds": round(self._clock() - self._started, 3),
-            "records": _sum(partitions, "records"),
-            "records_per_second": significant(_sum(partitions, "records_per_second")),
-            "lag": _sum(partitions, "lag"),
-            "invalid": _sum(partitions, "invalid"),
-            "flagged": _sum(partitions, "flagged"),
-            "alerts": _sum(partitions, "alerts"),
-            "drifts": _sum(partitions, "drifts"),
+            **{name: self._metrics.value(metric) for name, metric in _PROCESS.items()},
+            **{name: sum(p[name] for p in partitions) for name in _SUMS},
             "warmup": min((p["warmup"] for p in partitions), default=0.0),
             "alert_rate_target": _mean(partitions, "alert_rate_target"),
             "alert_rate_observed": _mean(partitions, "alert_rate_observed"),
+            "events": n_events,
             "partitions": partitions,
-            "recent_alerts": alerts,
         }
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the latest alerts, ends of episodes and drifts, newest first; long texts cut."""
+        with self._lock:
+            events = list(self._events)
+        return [_brief(msgspec.to_builtins(event)) for event in reversed(events)]
+
+    def chart(self, name: str) -> dict[str, Any] | None:
+        """Return the scores, codes and throughput of the partition of that name, if it is owned."""
+        with self._lock:
+            owned = {str(partition): partition for partition in self._metrics.partitions}
+            if name not in owned:
+                return None
+            recent = self._of(owned[name])
+            scores, codes = columns(recent.trace.points()), recent.codes()
+            throughput = recent.history.columns(self._clock())
+        # The loop must not wait for this.
+        plane = shown(*codes)
+        return {"partition": name, "scores": scores, "throughput": throughput, "code_plane": plane}
 
     def line(self) -> str:
         """Return the most important numbers in one line; cheap enough for the loop."""
@@ -136,74 +195,76 @@ class Status:
             f" warm-up {min((w or 0.0 for w in warm), default=0.0):.0%}"
         )
 
-    def _partition(self, partition: TopicPartition, n_points: int) -> dict[str, Any]:
-        def total(metric: Metric) -> int:
-            return int(self._metrics.total(metric, partition))
+    def _of(self, partition: TopicPartition) -> Recent:
+        if partition not in self._recent:
+            self._recent[partition] = Recent(self._clock)
+        return self._recent[partition]
 
-        def value(metric: Metric) -> float | None:
-            number = self._metrics.value(metric, partition)
-            return None if number is None or not np.isfinite(number) else number
-
-        rate, trace = self._rates.get(partition), self._traces.get(partition)
+    def _samples(self, now: float) -> dict[TopicPartition, Sample]:
+        read = self._metrics.by_partition
+        lag, consumed = read(Metric.CONSUMER_LAG_RECORDS), read(Metric.RECORDS_CONSUMED)
+        invalid, suspected = read(Metric.RECORDS_INVALID), read(Metric.RECORDS_SUSPECTED)
+        withheld = read(Metric.RECORDS_WITHHELD)
         return {
-            "topic": partition.topic,
-            "partition": partition.partition,
-            "records": total(Metric.RECORDS_CONSUMED),
-            "records_per_second": significant(rate.per_second()) if rate else 0.0,
-            "lag": int(value(Metric.CONSUMER_LAG_RECORDS) or 0),
-            "invalid": total(Metric.RECORDS_INVALID),
-            "judged": total(Metric.RECORDS_JUDGED),
-            "flagged": total(Metric.RECORDS_FLAGGED),
-            "alerts": total(Metric.ALERTS),
-            "drifts": total(Metric.DRIFT_EVENTS),
-            "warmup": value(Metric.WARMUP_PROGRESS_RATIO) or 0.0,
-            "ordinal": int(value(Metric.MODEL_RECORDS_SEEN) or 0),
-            "threshold": value(Metric.THRESHOLD),
-            "alert_p_value": value(Metric.ALERT_P_VALUE),
-            "alert_rate_target": value(Metric.ALERT_RATE_TARGET),
-            "alert_rate_observed": value(Metric.ALERT_RATE_OBSERVED),
-            "checkpoint_timestamp_seconds": value(Metric.CHECKPOINT_LAST_SUCCESS_TIMESTAMP_SECONDS),
-            "checkpoint_bytes": value(Metric.CHECKPOINT_BYTES),
-            "transforms": self._transforms.get(partition),
-            "points": [_shown(point) for point in trace.points(n_points)] if trace else [],
+            partition: Sample(
+                at=now,
+                lag=lag.get(partition, 0.0),
+                consumed=consumed[partition],
+                invalid=invalid.get(partition, 0.0),
+                suspected=suspected.get(partition, 0.0),
+                withheld=withheld.get(partition, 0.0),
+            )
+            for partition in self._metrics.partitions
+            if partition in consumed
         }
 
-
-class _Throughput:
-    """Records per second over the last seconds."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._started = clock()
-        self._counts: deque[tuple[float, int]] = deque()
-
-    def add(self, n: int) -> None:
-        now = self._clock()
-        if self._counts and now - self._counts[-1][0] < _RATE_STEP_S:
-            at, count = self._counts.pop()
-            self._counts.append((at, count + n))
-        else:
-            self._counts.append((now, n))
-        while self._counts[0][0] <= now - _RATE_WINDOW_S:
-            self._counts.popleft()
-
-    def per_second(self) -> float:
-        now = self._clock()
-        n = sum(count for at, count in self._counts if at > now - _RATE_WINDOW_S)
-        return n / min(max(now - self._started, 1.0), _RATE_WINDOW_S)
+    def _partitions(self) -> list[dict[str, Any]]:
+        read = self._metrics.by_partition
+        counts = {name: read(metric, last) for name, (metric, last) in _COUNTS.items()}
+        gauges = {name: read(metric) for name, metric in _GAUGES.items()}
+        samples = self._samples(self._clock())
+        documents = []
+        for partition, sample in samples.items():
+            own = {name: int(values.get(partition, 0)) for name, values in counts.items()}
+            known = {name: _finite(values.get(partition)) for name, values in gauges.items()}
+            known["warmup"] = known["warmup"] or 0.0
+            names = {"topic": partition.topic, "partition": partition.partition}
+            documents.append(names | own | known | _lately(self._of(partition), sample))
+        return documents
 
 
-def _shown(point: Point) -> tuple[int, int | None, float | None, float | None]:
-    """Return ordinal, event time in ms, score and threshold."""
-    score, threshold = (
-        float(f"{number:.4g}") if np.isfinite(number) else None
-        for number in (point.score, point.threshold)
-    )
-    return point.ordinal, point.timestamp_ms if point.timestamp_ms >= 0 else None, score, threshold
+def _lately(recent: Recent, sample: Sample) -> dict[str, Any]:
+    """Return what is not in the metrics: rates, shares of the last minutes, decisions."""
+    trend = recent.history.trend(sample)
+    shares = {
+        "invalid_share": trend.invalid,
+        "suspected_share": trend.suspected,
+        "withheld_share": trend.withheld,
+    }
+    whole = trend.consumed
+    return {
+        "records_per_second": significant(recent.throughput.per_second()),
+        "lag_per_second": trend.lag_per_second,
+        **{name: significant(part / whole) if whole else None for name, part in shares.items()},
+        "transforms": recent.transforms,
+    }
 
 
-def _sum(partitions: list[dict[str, Any]], name: str) -> Any:
-    return sum(partition[name] for partition in partitions)
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None
+
+
+def _brief(value: Any) -> Any:
+    """Return plain values with long texts and long lists of names cut."""
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
+    if isinstance(value, dict):
+        return {name: _brief(each) for name, each in value.items()}
+    if isinstance(value, list):
+        kept = [_brief(each) for each in value[:_MOST]]
+        names = bool(value) and isinstance(value[0], str)
+        return [*kept, f"{len(value) - _MOST} more"] if names and len(value) > _MOST else kept
+    return value
 
 
 def _mean(partitions: list[dict[str, Any]], name: str) -> float | None:

@@ -46,7 +46,6 @@ def test_the_last_codes_are_remembered() -> None:
     codes = np.arange(600, dtype=np.float32).reshape(300, 2)
     for start in range(0, 300, 100):
         recent.add(codes[start : start + 100], codes[start : start + 100, 0] > 590)
-    kept, flagged = recent.last(1000)
+    kept, flagged = recent.last()
     np.testing.assert_array_equal(kept, codes[-N_RECENT:])
     assert flagged.tolist() == [False] * (N_RECENT - 4) + [True] * 4
-    assert len(recent.last(16)[0]) == 16

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from streamae.metrics import Metrics, Status
 from streamae.types import TopicPartition
 from tests.alerts import alert, recovered
-from tests.metrics.reports import Clock
+from tests.metrics.reports import Clock, Learned
 
 A, B = TopicPartition("in", 0), TopicPartition("in", 1)
 
@@ -44,7 +44,9 @@ def test_before_anything_happened(status: Status) -> None:
     assert document["warmup"] == 0.0
     assert document["alert_rate_observed"] is None
     assert of(document, A)["threshold"] is None
-    assert of(document, A)["points"] == []
+    chart = status.chart("in-0") or {}
+    assert chart["scores"]["ordinal"] == chart["throughput"]["lag"] == []
+    assert chart["code_plane"] is None
 
 
 def test_without_partitions(clock: Clock) -> None:
@@ -101,30 +103,78 @@ def test_throughput_of_the_first_moment_is_no_spike(status: Status, clock: Clock
     assert status.document()["records_per_second"] == 100
 
 
-def test_points(status: Status) -> None:
+def test_scores_are_drawn(status: Status) -> None:
     status.scored(A, 7, np.array([np.nan, 3.14159]), np.array([-1, 20]), math.inf)
-    assert of(status.document(), A)["points"] == [(7, None, None, None), (8, 20, 3.142, None)]
+    chart = status.chart("in-0")
+    assert chart is not None
+    assert chart["scores"] == {
+        "ordinal": [7, 8],
+        "time_ms": [None, 20],
+        "score": [None, 3.142],
+        "threshold": [None, None],
+    }
+    assert status.chart("elsewhere-0") is None
 
 
-def test_points_are_shared_among_many_partitions(clock: Clock) -> None:
-    partitions = [TopicPartition("in", i) for i in range(40)]
-    metrics = Metrics(CollectorRegistry())
-    metrics.assigned(partitions)
-    status = Status(metrics, clock)
-    for partition in partitions:
-        for _ in range(10):
-            score(status, 64, partition)
-    assert {len(p["points"]) for p in status.document()["partitions"]} == {120}
+def test_throughput_and_lag_are_drawn(metrics: Metrics, status: Status, clock: Clock) -> None:
+    for _ in range(300):
+        metrics.consumed(A, 500, 1)
+        metrics.polled(0.0, {A: 7})
+        status.turned()
+        clock.now += 2.5
+    drawn = (status.chart("in-0") or {})["throughput"]
+    assert drawn["age_seconds"] == list(range(595, 0, -5))
+    assert set(drawn["records_per_second"]) == {200}
+    assert set(drawn["lag"]) == {7}
+
+
+def test_shares_are_those_of_the_last_minutes(
+    metrics: Metrics, status: Status, clock: Clock
+) -> None:
+    assert of(status.document(), A)["suspected_share"] is None
+    for at in range(300):
+        metrics.consumed(A, 100, 1)
+        if at < 100:
+            metrics.invalid(A, "empty", 50)
+        metrics.learned(A, 100 * at, Learned(n_suspects=10, n_withheld=2 * (at > 250)))
+        metrics.polled(0.0, {A: 40 * at})
+        status.turned()
+        clock.now += 5.0
+    shown = of(status.document(), A)
+    assert shown["suspected_share"] == pytest.approx(0.1)
+    assert shown["withheld_share"] == pytest.approx(0.0083, rel=0.05)
+    assert shown["invalid_share"] == 0.0
+    assert shown["lag_per_second"] == pytest.approx(8.0, rel=0.1)
 
 
 def test_alerts_newest_first_and_no_more_than_fifty(status: Status) -> None:
     status.alerted(alert(offset) for offset in range(60))
     status.alerted([recovered(60)])
-    alerts = status.document()["recent_alerts"]
+    alerts = status.alerts()
     assert len(alerts) == 50
     assert (alerts[0]["type"], alerts[0]["peak_score"]) == ("recovered", 40.0)
     assert (alerts[1]["type"], alerts[1]["source"]["offset"]) == ("anomaly", 59)
     assert alerts[1]["attribution"][0]["feature"] == "pressure"
+    assert status.document()["events"] == 61
+
+
+def test_no_name_makes_an_alert_long(status: Status) -> None:
+    status.alerted(
+        alert(at, key="k" * 10**6, feature="f" * 10**6, missing=["m" * 1000] * 10_000)
+        for at in range(50)
+    )
+    assert len(msgspec.json.encode(status.alerts())) < 500_000
+    assert status.alerts()[0]["missing"][-1] == "9980 more"
+    status.transformed(A, {"decided": True, "diff": [f"f{at}" for at in range(5000)]})
+    assert len(of(status.document(), A)["transforms"]["diff"]) == 21
+
+
+def test_a_thousand_partitions_are_quick_to_tell(clock: Clock) -> None:
+    metrics = Metrics(CollectorRegistry(), clock=clock, now=clock)
+    metrics.assigned([TopicPartition("in", at) for at in range(1000)])
+    status = Status(metrics, clock)
+    status.turned()
+    assert len(status.document()["partitions"]) == 1000
 
 
 def test_removed_partitions_are_not_shown(metrics: Metrics, status: Status) -> None:
@@ -136,9 +186,9 @@ def test_removed_partitions_are_not_shown(metrics: Metrics, status: Status) -> N
     status.removed([A])
     document = status.document()
     assert [p["partition"] for p in document["partitions"]] == [1]
-    assert len(document["recent_alerts"]) == 1
+    assert len(status.alerts()) == 1
+    assert status.chart("in-0") is None
     metrics.assigned([A])
-    assert of(status.document(), A)["points"] == []
     assert of(status.document(), A)["transforms"] is None
 
 
@@ -147,35 +197,29 @@ def test_plain_json_without_nan(metrics: Metrics, status: Status) -> None:
     metrics.warmup(A, math.nan)
     status.scored(A, 0, np.array([np.nan]), np.array([-1]), math.nan)
     text = msgspec.json.encode(status.document()).decode()
+    text += msgspec.json.encode(status.chart("in-0")).decode()
     assert "NaN" not in text
     assert "Infinity" not in text
-    assert json.loads(text)["partitions"][0]["threshold"] is None
+    assert json.loads(msgspec.json.encode(status.document()))["partitions"][0]["threshold"] is None
 
 
 def test_codes_are_shown_in_a_plane(status: Status, clock: Clock) -> None:
-    assert of(status.document(), A)["code_plane"] is None
     assert status.codes_due(A)
     codes = np.array([[0, 0, 3], [4, 0, 3], [0, 2, 3], [4, 2, 3]], np.float32)
     status.coded(A, codes, np.array([False, False, False, True]))
-    plane = of(status.document(), A)["code_plane"]
+    clock.now += 5.0
+    assert not status.codes_due(A)
+    plane = (status.chart("in-0") or {})["code_plane"]
     assert plane["variance"] == 1.0
     assert [point[2] for point in plane["points"]] == [False, False, False, True]
     assert [abs(point[0]) for point in plane["points"]] == [2.0] * 4
     assert [abs(point[1]) for point in plane["points"]] == [1.0] * 4
-    assert not status.codes_due(A)
-    assert status.codes_due(B)
-    clock.now += 1.0
+    # Somebody watches now, so new ones are worth their time.
     assert status.codes_due(A)
-    status.removed([A])
-    assert of(status.document(), A)["code_plane"] is None
-
-
-def test_codes_of_many_partitions_are_few_each(clock: Clock) -> None:
-    metrics = Metrics(CollectorRegistry(), clock=clock, now=clock)
-    many = [TopicPartition("in", number) for number in range(200)]
-    metrics.assigned(many)
-    status = Status(metrics, clock)
-    for partition in many:
-        status.coded(partition, np.eye(100, dtype=np.float32), np.zeros(100, bool))
-    planes = [p["code_plane"]["points"] for p in status.document()["partitions"]]
-    assert {len(points) for points in planes} == {20}
+    assert status.codes_due(B)
+    status.coded(A, codes, np.zeros(4, bool))
+    assert not status.codes_due(A)
+    clock.now += 16.0
+    assert not status.codes_due(A)
+    clock.now += 15.0
+    assert status.codes_due(A)
