@@ -19,6 +19,15 @@ def test_sizes(path: Path) -> None:
             assert n_lines(node) - (n_lines(docstring) if docstring else 0) <= 40, node.name
 
 
+def test_sizes_of_the_page() -> None:
+    parts = [path for path in (ROOT / "streamae/http/page").glob("*.*") if path.suffix != ".svg"]
+    assert {path.suffix for path in parts} == {".css", ".html", ".js"}
+    for path in parts:
+        lines = path.read_text().splitlines()
+        assert len(lines) <= 300, path.name
+        assert max(map(len, lines)) <= 120, path.name
+
+
 def n_lines(node: ast.stmt) -> int:
     assert node.end_lineno is not None
     return node.end_lineno - node.lineno + 1

@@ -1,17 +1,24 @@
 // Lines over time, drawn by uPlot and read by pointer or arrow keys.
 
-import { byId, element, text } from "./dom.js";
+import { byId, text } from "./dom.js";
 import { clock, compact, count, known, number, plural, tick } from "./format.js";
 
 const { uPlot } = globalThis;
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const narrow = (values) => values.map((value) => value ?? null);
 
-const STEPS = [0.01, 0.1, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400, 604800, 2592000, 31536000];
+const STEPS = [
+  0.01, 0.1, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400, 604800,
+  2592000, 31536000,
+];
 
 const axis = (more) => ({
-  stroke: color("quiet"), font: "12px system-ui, sans-serif", gap: 4,
-  grid: { stroke: color("line"), width: 1 }, ticks: { show: false }, ...more,
+  stroke: color("quiet"),
+  font: "12px system-ui, sans-serif",
+  gap: 4,
+  grid: { stroke: color("line"), width: 1 },
+  ticks: { show: false },
+  ...more,
 });
 
 class Chart {
@@ -49,15 +56,31 @@ class Chart {
     if (!width || !this.columns) return;
     const x = this.timed
       ? { values: (_, splits, __, ___, step) => splits.map((at) => tick(at, step)), incrs: STEPS, space: 70 }
-      : { values: (_, splits) => splits.map((at) => (at % 1 ? "" : at < 1e7 ? count(at) : compact(at))), space: 80 };
-    this.plot = new uPlot({
-      width, height: this.height, padding: [8, 26, 0, 0], legend: { show: false },
-      cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
-      scales: { x: { time: false }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(1, high ?? 0) * 1.06] } },
-      axes: [axis({ ...x, size: 26 }), axis({ size: 46, space: 36, values: (_, splits) => splits.map(compact) })],
-      series: [{}, ...this.series()],
-      hooks: { setCursor: [() => this.read()], draw: [(plot) => this.overlay?.(plot)] },
-    }, this.columns, this.at);
+      : {
+          values: (_, splits) => splits.map((at) => (at % 1 ? "" : at < 1e7 ? count(at) : compact(at))),
+          space: 80,
+        };
+    this.plot = new uPlot(
+      {
+        width,
+        height: this.height,
+        padding: [8, 26, 0, 0],
+        legend: { show: false },
+        cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
+        scales: {
+          x: { time: false },
+          y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(1, high ?? 0) * 1.06] },
+        },
+        axes: [
+          axis({ ...x, size: 26 }),
+          axis({ size: 46, space: 36, values: (_, splits) => splits.map(compact) }),
+        ],
+        series: [{}, ...this.series()],
+        hooks: { setCursor: [() => this.read()], draw: [(plot) => this.overlay?.(plot)] },
+      },
+      this.columns,
+      this.at,
+    );
   }
 
   resize() {
@@ -67,8 +90,16 @@ class Chart {
   }
 
   step(event) {
-    const last = this.columns ? this.columns[0].length - 1 : -1, now = this.plot?.cursor.idx ?? last + 1;
-    const to = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: last, PageUp: now - 50, PageDown: now + 50 }[event.key];
+    const last = this.columns ? this.columns[0].length - 1 : -1;
+    const now = this.plot?.cursor.idx ?? last + 1;
+    const to = {
+      ArrowLeft: now - 1,
+      ArrowRight: now + 1,
+      Home: 0,
+      End: last,
+      PageUp: now - 50,
+      PageDown: now + 50,
+    }[event.key];
     if (to === undefined || !this.plot || last < 0) return;
     event.preventDefault();
     const left = this.plot.valToPos(this.columns[0][Math.min(Math.max(to, 0), last)], "x");
@@ -76,8 +107,9 @@ class Chart {
   }
 
   read() {
-    const place = this.plot?.cursor.idx, held = known(place) && place < this.columns[0].length;
-    const words = held ? this.reading(place) : this.summary ?? "";
+    const place = this.plot?.cursor.idx;
+    const held = known(place) && place < this.columns[0].length;
+    const words = held ? this.reading(place) : (this.summary ?? "");
     this.at.setAttribute("aria-valuenow", held ? place : this.columns[0].length - 1);
     this.at.setAttribute("aria-valuetext", words);
     text(this.readingId, held ? words : "");
@@ -101,7 +133,13 @@ export class ScoreChart {
       height: 230,
       series: () => [
         { stroke: color("score"), width: 1.4, fill: color("fill"), points: { show: false } },
-        { stroke: color("limit"), width: 1.6, dash: [5, 4], paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } },
+        {
+          stroke: color("limit"),
+          width: 1.6,
+          dash: [5, 4],
+          paths: uPlot.paths.stepped({ align: 1 }),
+          points: { show: false },
+        },
         { stroke: color("bad"), paths: () => null, points: { show: true, size: 7, fill: color("bad") } },
       ],
       reading: (at) => this.reading(at),
@@ -111,23 +149,36 @@ export class ScoreChart {
 
   // Draw a partition's scores; `drifts` are ordinals at which one became normal.
   show(name, scores, drifts) {
-    const drawn = scores?.score.some(known) ?? false;
-    for (const id of ["score", "score-keys"]) byId(id).hidden = !drawn;
-    byId("unscored").hidden = drawn;
-    if (!drawn) return text("score-reading", "");
-    const { ordinal, score, threshold } = scores, [timed, x] = along(scores);
+    const some = scores?.score.some(known) ?? false;
+    for (const id of ["score", "score-keys"]) byId(id).hidden = !some;
+    byId("unscored").hidden = some;
+    if (!some) return text("score-reading", "");
+    const { ordinal, score, threshold } = scores;
+    const [timed, x] = along(scores);
     const flagged = score.map((value, at) => (isFlagged(value, threshold[at]) ? value : null));
     this.scores = scores;
-    this.drifts = drifts.map((at) => ordinal.findIndex((each) => each >= at)).filter((at) => at > 0).map((at) => x[at]);
+    this.drifts = drifts
+      .map((at) => ordinal.findIndex((each) => each >= at))
+      .filter((at) => at > 0)
+      .map((at) => x[at]);
     byId("drift-key").hidden = this.drifts.length === 0;
+    const drawn = `records ${count(ordinal[0])} to ${count(ordinal.at(-1))}`;
     const peaks = plural(flagged.filter(known).length, "peak");
-    this.chart.show([x, narrow(score), narrow(threshold), flagged],
-      `Anomaly scores of records ${count(ordinal[0])} to ${count(ordinal.at(-1))} of ${name}; ${peaks} above the threshold`, timed);
+    this.chart.show(
+      [x, narrow(score), narrow(threshold), flagged],
+      `Anomaly scores of ${drawn} of ${name}; ${peaks} above the threshold`,
+      timed,
+    );
   }
 
   reading(at) {
     const { ordinal, time_ms: times, score, threshold } = this.scores;
-    const parts = [`record ${count(ordinal[at])}`, known(times[at]) && clock(times[at]), `score ${number(score[at])}`, `threshold ${number(threshold[at])}`];
+    const parts = [
+      `record ${count(ordinal[at])}`,
+      known(times[at]) && clock(times[at]),
+      `score ${number(score[at])}`,
+      `threshold ${number(threshold[at])}`,
+    ];
     return parts.filter(Boolean).join(" · ");
   }
 
@@ -148,12 +199,16 @@ export class ScoreChart {
 
 export class ThroughputCharts {
   constructor() {
-    const chart = (id, stroke, unit) => new Chart(id, "throughput-reading", {
-      height: 96,
-      series: () => [{ stroke: color(stroke), width: 1.4, points: { show: false } }],
-      reading: (at) => `${clock(this.times[at] * 1000)} · ${compact(this[id][at])} ${unit}`,
-    });
-    this.charts = { throughput: chart("throughput", "score", "per second"), lag: chart("lag", "limit", "waiting") };
+    const chart = (id, stroke, unit) =>
+      new Chart(id, "throughput-reading", {
+        height: 96,
+        series: () => [{ stroke: color(stroke), width: 1.4, points: { show: false } }],
+        reading: (at) => `${clock(this.times[at] * 1000)} · ${compact(this[id][at])} ${unit}`,
+      });
+    this.charts = {
+      throughput: chart("throughput", "score", "per second"),
+      lag: chart("lag", "limit", "waiting"),
+    };
   }
 
   show(name, columns, now) {
@@ -163,28 +218,18 @@ export class ThroughputCharts {
     }
     byId("unmeasured").hidden = drawn;
     if (!drawn) return;
-    Object.assign(this, { times: columns.age_seconds.map((past) => now - past), throughput: columns.records_per_second, lag: columns.lag });
-    this.charts.throughput.show([this.times, this.throughput], `Records per second of ${name}, now ${compact(this.throughput.at(-1))}`);
-    this.charts.lag.show([this.times, this.lag], `Records of ${name} waiting, now ${compact(this.lag.at(-1))}`);
+    Object.assign(this, {
+      times: columns.age_seconds.map((past) => now - past),
+      throughput: columns.records_per_second,
+      lag: columns.lag,
+    });
+    this.charts.throughput.show(
+      [this.times, this.throughput],
+      `Records per second of ${name}, now ${compact(this.throughput.at(-1))}`,
+    );
+    this.charts.lag.show(
+      [this.times, this.lag],
+      `Records of ${name} waiting, now ${compact(this.lag.at(-1))}`,
+    );
   }
-}
-
-// The last codes along their two principal components; each axis is stretched to its own range.
-export function drawCodes(name, plane) {
-  const svg = byId("codes");
-  svg.toggleAttribute("hidden", !plane);
-  if (!plane) return text("plane", "No codes yet: they begin with the second block of records.");
-  const { width, height } = svg.getBoundingClientRect();
-  const place = (across, from, to) => {
-    const values = plane.points.map((point) => point[across]);
-    const low = Math.min(...values), span = Math.max(...values) - low || 1;
-    return (point) => (from + ((point[across] - low) / span) * (to - from)).toFixed(1);
-  };
-  const x = place(0, 8, width - 8), y = place(1, height - 8, 8);
-  const dot = (kind, r) => (point) => element("svg:circle", { class: kind, r, cx: x(point), cy: y(point) });
-  const flagged = plane.points.filter((point) => point[2]), usual = plane.points.filter((point) => !point[2]);
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("aria-label", `Codes of the last ${plural(plane.points.length, "record")} of ${name}; ${count(flagged.length)} flagged`);
-  svg.replaceChildren(...usual.map(dot("code", 3)), ...flagged.map(dot("flagged", 4)));
-  text("plane", `Codes of the last ${plural(plane.points.length, "record")} in two principal components: ${Math.round(100 * plane.variance)} % of their variance`);
 }

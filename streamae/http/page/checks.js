@@ -3,16 +3,20 @@
 
 import { age, bytes, compact, count, known, label, percent, plural } from "./format.js";
 
-const GOOD = 0, LOOK = 1, BAD = 2;
+const GOOD = 0;
+const LOOK = 1;
+const BAD = 2;
 export const MARKS = ["good", "look", "bad"];
 
 const sum = (partitions, name) => partitions.reduce((total, each) => total + (each[name] ?? 0), 0);
 const share = (value) => (known(value) && value > 0 ? percent(value) : "none");
 
 function lag({ lag: waiting, records_per_second: rate, lag_per_second: growth }) {
-  if (waiting > 0 && rate === 0 && growth !== null) return [BAD, `${plural(waiting, "record")} wait and none is read`];
+  if (waiting > 0 && rate === 0 && growth !== null)
+    return [BAD, `${plural(waiting, "record")} wait and none is read`];
   if (waiting <= 10000) return [GOOD];
-  if (growth > 0) return [LOOK, `falls behind: ${compact(waiting)} wait, ${compact(growth)} more each second`];
+  if (growth > 0)
+    return [LOOK, `falls behind: ${compact(waiting)} wait, ${compact(growth)} more each second`];
   return growth < 0 ? [GOOD, `catches up, about ${age(-waiting / growth)} to go`] : [GOOD];
 }
 
@@ -24,7 +28,9 @@ function snapshot({ checkpoint_timestamp_seconds: saved, records_per_second: rat
 function budget({ judged, alert_rate_target: target, alert_rate_observed: observed }) {
   // Ten flagged records were due by now, so that three times as many are no accident.
   const over = judged * target > 10 && observed > 3 * target;
-  return over ? [LOOK, `${percent(observed)} flagged, over three times the budget of ${percent(target)}`] : [GOOD];
+  return over
+    ? [LOOK, `${percent(observed)} flagged, over three times the budget of ${percent(target)}`]
+    : [GOOD];
 }
 
 function guard({ suspected_share: suspected }) {
@@ -44,24 +50,46 @@ const warmup = ({ warmup: progress }) =>
 const CHECKS = [
   ["Warm-up", warmup, () => "done"],
   ["Input", lag, ({ lag: waiting }) => (waiting > 0 ? `${compact(waiting)} waiting` : "caught up")],
-  ["Records", records, ({ invalid }) => (invalid ? `none lost, ${count(invalid)} rejected` : "none lost or rejected")],
-  ["Budget", budget, (status) => (known(status.alert_rate_observed)
-    ? `${percent(status.alert_rate_observed)} flagged, ${percent(status.alert_rate_target)} allowed` : null)],
-  ["Guard", guard, ({ partitions }) => {
-    const worst = (name) => Math.max(0, ...partitions.map((each) => each[name] ?? 0));
-    return `${share(worst("suspected_share"))} counted less, ${share(worst("withheld_share"))} held back`;
-  }],
-  ["Drift", () => [GOOD], ({ drifts, partitions }) => {
-    const shifting = partitions.filter((each) => each.shifted_blocks > 2).map(label);
-    const under = shifting.length ? `; a level is shifting in ${shifting[0]}` : "";
-    return `${drifts ? `${count(drifts)} accepted` : "none"}${under}`;
-  }],
-  ["Snapshot", snapshot, ({ partitions }, now) => {
-    const saved = partitions.filter((each) => known(each.checkpoint_timestamp_seconds));
-    if (!saved.length) return null;
-    const oldest = Math.min(...saved.map((each) => each.checkpoint_timestamp_seconds));
-    return `${age(now - oldest)} ago, ${bytes(sum(saved, "checkpoint_bytes"))}`;
-  }],
+  [
+    "Records",
+    records,
+    ({ invalid }) => (invalid ? `none lost, ${count(invalid)} rejected` : "none lost or rejected"),
+  ],
+  [
+    "Budget",
+    budget,
+    (status) =>
+      known(status.alert_rate_observed)
+        ? `${percent(status.alert_rate_observed)} flagged, ${percent(status.alert_rate_target)} allowed`
+        : null,
+  ],
+  [
+    "Guard",
+    guard,
+    ({ partitions }) => {
+      const worst = (name) => Math.max(0, ...partitions.map((each) => each[name] ?? 0));
+      return `${share(worst("suspected_share"))} counted less, ${share(worst("withheld_share"))} held back`;
+    },
+  ],
+  [
+    "Drift",
+    () => [GOOD],
+    ({ drifts, partitions }) => {
+      const shifting = partitions.filter((each) => each.shifted_blocks > 2).map(label);
+      const under = shifting.length ? `; a level is shifting in ${shifting[0]}` : "";
+      return `${drifts ? `${count(drifts)} accepted` : "none"}${under}`;
+    },
+  ],
+  [
+    "Snapshot",
+    snapshot,
+    ({ partitions }, now) => {
+      const saved = partitions.filter((each) => known(each.checkpoint_timestamp_seconds));
+      if (!saved.length) return null;
+      const oldest = Math.min(...saved.map((each) => each.checkpoint_timestamp_seconds));
+      return `${age(now - oldest)} ago, ${bytes(sum(saved, "checkpoint_bytes"))}`;
+    },
+  ],
 ];
 
 function configuration(status, now) {
@@ -82,19 +110,26 @@ export function worstOf(partition, now) {
 
 export function checks(status, now) {
   const { partitions } = status;
-  const made = !partitions.length ? [] : CHECKS.map(([name, look, fine]) => {
-    const found = partitions.map((partition) => {
-      const [level, note] = look(partition, now);
-      return { level, note, where: label(partition) };
-    });
-    const worst = found.reduce((a, b) => (b.level > a.level ? b : a));
-    if (worst.level === GOOD) {
-      const note = worst.note ?? fine(status, now);
-      return { name, level: GOOD, mark: note === null ? "quiet" : "good", note: note ?? "not known yet" };
-    }
-    const alike = found.filter((each) => each.level === worst.level).length;
-    const where = alike > 1 ? `${worst.where} and ${alike - 1} more` : worst.where;
-    return { name, level: worst.level, mark: MARKS[worst.level], note: partitions.length > 1 ? `${where}: ${worst.note}` : worst.note };
-  });
+  const made = !partitions.length
+    ? []
+    : CHECKS.map(([name, look, fine]) => {
+        const found = partitions.map((partition) => {
+          const [level, note] = look(partition, now);
+          return { level, note, where: label(partition) };
+        });
+        const worst = found.reduce((a, b) => (b.level > a.level ? b : a));
+        if (worst.level === GOOD) {
+          const note = worst.note ?? fine(status, now);
+          return { name, level: GOOD, mark: note === null ? "quiet" : "good", note: note ?? "not known yet" };
+        }
+        const alike = found.filter((each) => each.level === worst.level).length;
+        const where = alike > 1 ? `${worst.where} and ${alike - 1} more` : worst.where;
+        return {
+          name,
+          level: worst.level,
+          mark: MARKS[worst.level],
+          note: partitions.length > 1 ? `${where}: ${worst.note}` : worst.note,
+        };
+      });
   return [...made, configuration(status, now)];
 }

@@ -19,7 +19,9 @@ export function text(id, value) {
 
 // Long names break after a separator, not in the middle of a word.
 export const breakable = (name) =>
-  String(name).split(/(?<=[_.:\/-])/).flatMap((part) => [element("wbr"), part]);
+  String(name)
+    .split(/(?<=[_.:\/-])/)
+    .flatMap((part) => [element("wbr"), part]);
 
 const written = new WeakMap();
 
@@ -27,7 +29,8 @@ const written = new WeakMap();
 export function keyed(parent, items, key, make, change) {
   const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   items.forEach((item, place) => {
-    const name = key(item), content = JSON.stringify(item);
+    const name = key(item);
+    const content = JSON.stringify(item);
     const node = old.get(name) ?? make(item);
     node.dataset.key = name;
     if (written.get(node) !== content) change(node, item);
@@ -40,10 +43,14 @@ export function keyed(parent, items, key, make, change) {
 
 // Terms and their values, as a definition list.
 export function facts(id, pairs) {
-  keyed(byId(id), pairs.filter(Boolean), ([term]) => term,
+  keyed(
+    byId(id),
+    pairs.filter(Boolean),
+    ([term]) => term,
     ([term]) => element("div", {}, element("dt", {}, term), element("dd")),
     (node, [, value, level]) => {
       node.lastChild.replaceChildren(...breakable(value));
       node.lastChild.className = level ?? "";
-    });
+    },
+  );
 }

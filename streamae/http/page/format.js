@@ -12,8 +12,7 @@ export const bytes = (n) => (n < 1e6 ? `${Math.round(n / 1e3)} kB` : `${(n / 1e6
 export const label = (partition) => `${partition.topic}-${partition.partition}`;
 
 // Keys and names can be of any length; what is cut is whole in /alerts.
-export const clip = (name, longest = 40) =>
-  (name.length > longest ? `${name.slice(0, longest - 1)}…` : name);
+export const clip = (name, longest = 40) => (name.length > longest ? `${name.slice(0, longest - 1)}…` : name);
 export const listed = (names) =>
   [...names.slice(0, 5).map((name) => clip(name)), ...(names.length > 5 ? ["…"] : [])].join(", ");
 
@@ -27,12 +26,19 @@ export function number(value) {
   if (!known(value)) return "–";
   const size = Math.abs(value);
   return size && (size < 1e-3 || size >= 1e7)
-    ? value.toExponential(2).replace("e+", "e") : digits.format(value);
+    ? value.toExponential(2).replace("e+", "e")
+    : digits.format(value);
 }
 
 export function age(seconds) {
-  const [n, unit] = seconds < 90 ? [seconds, "s"] : seconds < 5400 ? [seconds / 60, "min"]
-    : seconds < 129600 ? [seconds / 3600, "h"] : [seconds / 86400, "d"];
+  const [n, unit] =
+    seconds < 90
+      ? [seconds, "s"]
+      : seconds < 5400
+        ? [seconds / 60, "min"]
+        : seconds < 129600
+          ? [seconds / 3600, "h"]
+          : [seconds / 86400, "d"];
   return `${Math.max(0, Math.round(n))} ${unit}`;
 }
 

@@ -1,93 +1,148 @@
 // Asks for the status once a second and shows it, the state of trust first.
 
 import { Alerts } from "./alerts.js";
-import { ScoreChart, ThroughputCharts, drawCodes } from "./charts.js";
+import { ScoreChart, ThroughputCharts } from "./charts.js";
 import { MARKS, checks } from "./checks.js";
+import { drawCodes } from "./codes.js";
 import { byId, element, facts, keyed, text } from "./dom.js";
 import { age, clip, clock, compact, count, known, label, number, percent, plural } from "./format.js";
 import { Partitions } from "./partitions.js";
 
-const PERIOD_MS = 1000, HIDDEN_MS = 10000, TIMEOUT_MS = 5000;
+const PERIOD_MS = 1000;
+const HIDDEN_MS = 10000;
+const TIMEOUT_MS = 5000;
 
-const alerts = new Alerts(), scores = new ScoreChart(), throughput = new ThroughputCharts();
+const alerts = new Alerts();
+const scores = new ScoreChart();
+const throughput = new ThroughputCharts();
 const partitions = new Partitions(() => poll());
-let status = null, told = null, answered = null, timer = null, asking = null;
+let status = null; // The last one.
+let told = null; // Which alerts are shown.
+let answered = null; // When, in ms.
+let timer = null;
+let asking = null; // Ends what is asked for now.
 
 function verdict(found) {
   const waits = status.unready ?? [];
   if (waits.length) return [`Not ready: ${waits.join("; ")}`, "bad"];
   const worst = Math.max(...found.map(({ level }) => level));
-  const names = found.filter(({ level, name }) => level === worst && name !== "Warm-up").map(({ name }) => name.toLowerCase());
-  if (worst > 0 && names.length) return [`${status.warmup < 1 ? "Learning" : "Watching"}, look at: ${names.join(", ")}`, MARKS[worst]];
+  const names = found
+    .filter(({ level, name }) => level === worst && name !== "Warm-up")
+    .map(({ name }) => name.toLowerCase());
+  if (worst > 0 && names.length)
+    return [`${status.warmup < 1 ? "Learning" : "Watching"}, look at: ${names.join(", ")}`, MARKS[worst]];
   return status.warmup < 1 ? ["Learning what is normal", "look"] : ["Watching", "good"];
 }
 
 function showTrust(now) {
-  const found = checks(status, now), [state, kind] = verdict(found);
+  const found = checks(status, now);
+  const [state, kind] = verdict(found);
   text("state", state);
   byId("state").className = `state ${kind}`;
   byId("warming").hidden = status.warmup >= 1;
   byId("warming").value = status.warmup;
-  keyed(byId("checks"), found, ({ name }) => name,
-    ({ name }) => element("li", {}, element("span", { class: "name" }, name), element("span", { class: "note" })),
-    (row, { mark, note }) => { row.className = `mark ${mark}`; row.lastChild.textContent = note; });
+  keyed(
+    byId("checks"),
+    found,
+    ({ name }) => name,
+    ({ name }) =>
+      element("li", {}, element("span", { class: "name" }, name), element("span", { class: "note" })),
+    (row, { mark, note }) => {
+      row.className = `mark ${mark}`;
+      row.lastChild.textContent = note;
+    },
+  );
 }
 
 function showHead(now) {
   const open = status.episodes_open ? `(${status.episodes_open}) ` : "";
   text("name", status.name ?? "streamae");
   document.title = status.name ? `${open}${status.name} · streamae` : "streamae";
-  const build = [status.streamae && `streamae ${status.streamae}`, status.torch && `torch ${status.torch}`, status.device, `up ${age(now - status.start_time_seconds)}`];
+  const build = [
+    status.streamae && `streamae ${status.streamae}`,
+    status.torch && `torch ${status.torch}`,
+    status.device,
+    `up ${age(now - status.start_time_seconds)}`,
+  ];
   text("build", build.filter(Boolean).join(" · "));
 }
 
 function showNumbers(now) {
-  const { partitions: owned } = status, committed = status.last_commit_timestamp_seconds;
-  const labelled = owned.filter(({ labels }) => labels), sum = (name) => owned.reduce((n, each) => n + (each[name] ?? 0), 0);
+  const { partitions: owned } = status;
+  const committed = status.last_commit_timestamp_seconds;
+  const labelled = owned.filter(({ labels }) => labels);
+  const sum = (name) => owned.reduce((n, each) => n + (each[name] ?? 0), 0);
   const ranked = labelled.map(({ head_roc_auc: area }) => area).filter(known);
   const latest = Math.max(0, ...owned.map((each) => each.watermark_timestamp_seconds ?? 0));
   text("rate", compact(status.records_per_second));
   facts("work", [
-    ["Waiting", plural(status.lag, "record")], ["Read", plural(status.records, "record")],
+    ["Waiting", plural(status.lag, "record")],
+    ["Read", plural(status.records, "record")],
     ["Rejected", plural(status.invalid, "record"), status.invalid ? "limit" : ""],
     ["Partitions", count(owned.length)],
     ["Latest event", latest > 0 ? clock(latest * 1000) : "–"],
     ["Last commit", known(committed) ? `${age(now - committed)} ago` : "–"],
   ]);
+  const matched = `${count(sum("labels_matched"))} of ${count(sum("labels"))} matched`;
   text("open", count(status.episodes_open));
   byId("open").className = status.episodes_open ? "bad" : "";
   facts("found", [
-    ["Alerts", count(status.alerts)], ["Latest", clip(alerts.latest ?? "none", 60)],
+    ["Alerts", count(status.alerts)],
+    ["Latest", clip(alerts.latest ?? "none", 60)],
     ["Blamed most", alerts.blamed || "–"],
-    ["Flagged", plural(status.flagged, "record")], ["Suppressed", plural(sum("suppressed"), "record")],
+    ["Flagged", plural(status.flagged, "record")],
+    ["Suppressed", plural(sum("suppressed"), "record")],
     ["Drifts", count(status.drifts)],
-    labelled.length && ["Labels", `${count(sum("labels_matched"))} of ${count(sum("labels"))} matched${ranked.length ? `, ROC-AUC ${Math.min(...ranked).toFixed(2)}` : ""}`],
+    labelled.length && [
+      "Labels",
+      matched + (ranked.length ? `, ROC-AUC ${Math.min(...ranked).toFixed(2)}` : ""),
+    ],
   ]);
 }
 
 function chosenBy(transforms) {
   if (!transforms?.decided) return [["Transforms", "decided after the first block"]];
   const names = (list) => (list.length ? list.map((name) => clip(name)).join(", ") : "none");
-  return [["Judged by change", names(transforms.diff)], ["Heavy tails", names(transforms.heavy_tails)],
-    ["Calendar", transforms.calendar ?? "none"], ["Earlier records seen", count(transforms.lag)]];
+  return [
+    ["Judged by change", names(transforms.diff)],
+    ["Heavy tails", names(transforms.heavy_tails)],
+    ["Calendar", transforms.calendar ?? "none"],
+    ["Earlier records seen", count(transforms.lag)],
+  ];
 }
 
 function showModel(partition) {
   text("model-of", partition ? `of ${label(partition)}` : "");
-  facts("model", !partition ? [] : [
-    ["Learnt from", plural(partition.ordinal, "record")],
-    ["Threshold", `${number(partition.threshold)}, p ${number(partition.alert_p_value)}`],
-    ["Left unexplained", percent(partition.train_loss)],
-    ["Lead over linear", known(partition.model_gain_nats) ? `${number(partition.model_gain_nats)} nats` : "–"],
-    ["Units active", `${percent(partition.active_latents_ratio)}, ${count(partition.dead_latents)} dead`],
-    ...chosenBy(partition.transforms),
-    partition.labels > 0 && ["Labels' head", known(partition.head_roc_auc)
-      ? `ROC-AUC ${partition.head_roc_auc.toFixed(2)}, log loss ${partition.head_log_loss.toFixed(2)}` : "not enough labels yet"],
-  ]);
+  facts(
+    "model",
+    !partition
+      ? []
+      : [
+          ["Learnt from", plural(partition.ordinal, "record")],
+          ["Threshold", `${number(partition.threshold)}, p ${number(partition.alert_p_value)}`],
+          ["Left unexplained", percent(partition.train_loss)],
+          [
+            "Lead over linear",
+            known(partition.model_gain_nats) ? `${number(partition.model_gain_nats)} nats` : "–",
+          ],
+          [
+            "Units active",
+            `${percent(partition.active_latents_ratio)}, ${count(partition.dead_latents)} dead`,
+          ],
+          ...chosenBy(partition.transforms),
+          partition.labels > 0 && [
+            "Labels' head",
+            known(partition.head_roc_auc)
+              ? `ROC-AUC ${partition.head_roc_auc.toFixed(2)}, log loss ${partition.head_log_loss.toFixed(2)}`
+              : "not enough labels yet",
+          ],
+        ],
+  );
 }
 
 function showDrawn(now) {
-  const { current } = partitions, name = current ? label(current) : "";
+  const { current } = partitions;
+  const name = current ? label(current) : "";
   const drawn = status.chart?.partition === name ? status.chart : null;
   if (drawn || !current) {
     scores.show(name, drawn?.scores, current ? alerts.drifts(current) : []);
@@ -110,14 +165,20 @@ function showLost(lost) {
   document.body.classList.toggle("stale", lost);
   byId("lost").hidden = !lost;
   if (!lost) return;
-  text("lost", `Connection lost${answered ? ` at ${clock(answered)}` : ""}. The numbers below are old; trying again.`);
+  text(
+    "lost",
+    `Connection lost${answered ? ` at ${clock(answered)}` : ""}. The numbers below are old; trying again.`,
+  );
   text("state", "Not reachable");
   byId("state").className = "state bad";
 }
 
 async function get(path) {
   // What has not changed since comes from the browser's cache.
-  const answer = await fetch(path, { cache: "no-cache", signal: AbortSignal.any([asking.signal, AbortSignal.timeout(TIMEOUT_MS)]) });
+  const answer = await fetch(path, {
+    cache: "no-cache",
+    signal: AbortSignal.any([asking.signal, AbortSignal.timeout(TIMEOUT_MS)]),
+  });
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   return answer.json();
 }

@@ -7,7 +7,7 @@ import { age, bytes, compact, count, known, label, number, percent } from "./for
 const FEW = 12;
 
 const past = (now, { checkpoint_timestamp_seconds: saved, checkpoint_bytes: size }) =>
-  (known(saved) ? `${age(now - saved)} ago, ${bytes(size ?? 0)}` : "–");
+  known(saved) ? `${age(now - saved)} ago, ${bytes(size ?? 0)}` : "–";
 
 // Title, what is sorted by, what is written.
 const COLUMNS = [
@@ -39,11 +39,18 @@ export class Partitions {
     const titles = COLUMNS.map(([title], column) => {
       const button = element("button", { type: "button" }, title);
       button.addEventListener("click", () => this.sort(column));
-      return element("th", { scope: "col", class: column < 2 ? "" : "n", "aria-sort": column ? "none" : "ascending" }, button);
+      return element(
+        "th",
+        { scope: "col", class: column < 2 ? "" : "n", "aria-sort": column ? "none" : "ascending" },
+        button,
+      );
     });
     byId("partitions").tHead.append(element("tr", {}, ...titles));
     byId("shown").addEventListener("change", (event) => this.choose(event.target.value));
-    byId("more-partitions").addEventListener("click", () => { this.all = !this.all; this.draw(); });
+    byId("more-partitions").addEventListener("click", () => {
+      this.all = !this.all;
+      this.draw();
+    });
   }
 
   // The partition that is drawn; undefined without any.
@@ -72,14 +79,25 @@ export class Partitions {
   }
 
   draw() {
-    const now = Date.now() / 1000, { column, down } = this.sorted, [, by] = COLUMNS[column];
+    const now = Date.now() / 1000;
+    const { column, down } = this.sorted;
+    const [, by] = COLUMNS[column];
     const order = column ? [...this.owned].sort((a, b) => by(a, now) - by(b, now)) : [...this.owned];
     if (down) order.reverse();
     const rows = (this.all ? order : order.slice(0, FEW)).map((each) => ({
-      cells: COLUMNS.map(([, , write]) => write(each, now)), level: worstOf(each, now)[0], drawn: each === this.current }));
+      cells: COLUMNS.map(([, , write]) => write(each, now)),
+      level: worstOf(each, now)[0],
+      drawn: each === this.current,
+    }));
     byId("unassigned").hidden = rows.length > 0;
     byId("partitions-scroll").hidden = rows.length === 0;
-    keyed(byId("partitions").tBodies[0], rows, ({ cells }) => cells[0], (row) => this.row(row), change);
+    keyed(
+      byId("partitions").tBodies[0],
+      rows,
+      ({ cells }) => cells[0],
+      (row) => this.row(row),
+      change,
+    );
     byId("more-partitions").hidden = this.owned.length <= FEW;
     text("more-partitions", this.all ? "Show fewer" : `Show all ${this.owned.length}`);
     this.options();
@@ -93,7 +111,8 @@ export class Partitions {
   }
 
   options() {
-    const select = byId("shown"), names = this.owned.map(label);
+    const select = byId("shown");
+    const names = this.owned.map(label);
     byId("choice").hidden = names.length < 2;
     if (names.join("\n") !== [...select.options].map(({ value }) => value).join("\n")) {
       select.replaceChildren(...names.map((name) => element("option", { value: name }, name)));
