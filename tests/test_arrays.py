@@ -248,7 +248,7 @@ def test_bad_use() -> None:
         detector.explain(np.zeros(6))
     with pytest.raises(ValueError, match="share"):
         detector.threshold(1.0)
-    with pytest.raises(ValueError, match="unknown hyperparameter 'colour'"):
+    with pytest.raises(ValueError, match="colour: unknown key"):
         Detector(colour="red")
     with pytest.raises(ValueError, match=r"one row of features, \[d\], not \[3, 6\]"):
         detector.explain(np.zeros((3, 6)))

@@ -8,6 +8,7 @@ import difflib
 import itertools
 import json
 import math
+import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -84,6 +85,31 @@ def convert(value: Value, key: Key) -> Any:
 def read_plain(of: type[Document], values: Mapping[str, Any]) -> Document:
     """Return the section that `redact` gave as `values`; raise `ValidationError` for any other."""
     return msgspec.convert(values, of, dec_hook=_parse)
+
+
+def fill(section: type[Document], values: Mapping[str, object]) -> Document:
+    """Return the section with these values of its keys, each of the key's own type.
+
+    Raise ValueError with what is wrong, in the words of a file's findings.
+    """
+    table, structs = keys(section), sections(section)
+    converted: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in table:
+            raise ValueError(f"{name}: unknown key{_nearest_key(name, table, structs)}")
+        converted[name] = _checked(value, table[name])
+    return section(**converted)
+
+
+def _checked(value: object, key: Key) -> Any:
+    try:
+        converted = msgspec.convert(value, key.type, dec_hook=_parse)
+        if not isinstance(converted, float) or math.isfinite(converted):
+            return converted
+    except msgspec.ValidationError:
+        pass
+    guess = _did_you_mean(str(value), key.choices)
+    raise ValueError(f"{key.path}: expected {key.expected}, got {reprlib.repr(value)}{guess}")
 
 
 def _refuse(findings: Iterable[Finding]) -> None:
@@ -182,7 +208,7 @@ def _shown(value: Value) -> str:
     return {type(None): "null", list: "a list", dict: "a mapping"}[type(value)]
 
 
-def _did_you_mean(value: Value, choices: Sequence[str]) -> str:
+def _did_you_mean(value: object, choices: Sequence[str]) -> str:
     near = difflib.get_close_matches(str(value).lower(), choices, n=1) if choices else []
     return f"; did you mean '{near[0]}'?" if near else ""
 

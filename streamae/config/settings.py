@@ -80,9 +80,10 @@ class Reader:
         """Take `section.key=VALUE` arguments; the value is YAML, an empty one null."""
         for override in overrides:
             path, equals, text = override.partition("=")
-            if not equals:
-                self._find("--set", path, "expected KEY=VALUE")
-            for node in self._compose(text or "null", path, None) if equals else ():
+            if not (path.strip() and equals):
+                self._find("--set", "", f"expected KEY=VALUE, got '{override}'")
+                continue
+            for node in self._compose(text or "null", path, None):
                 self._take(node, path, "--set", None)
 
     def _compose(self, text: str, path: str, file: str | None) -> Iterator[yaml.Node]:
@@ -93,8 +94,7 @@ class Reader:
             node = yaml.compose(text, yaml.BaseLoader)
         except yaml.MarkedYAMLError as error:
             line = f":{error.problem_mark.line + 1}" if file and error.problem_mark else ""
-            problem = ", ".join(part for part in (error.context, error.problem) if part)
-            self._find(f"{place}{line}", path, f"not YAML: {problem}")
+            self._find(f"{place}{line}", path, f"not YAML: {_problem(error, text)}")
         except yaml.YAMLError as error:
             self._find(place, path, f"not YAML: {' '.join(str(error).split())}")
         except RecursionError:
@@ -155,6 +155,16 @@ def interpolate(text: str, environ: Mapping[str, str]) -> str:
         return value
 
     return _REFERENCE.sub(replace, text)
+
+
+def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
+    """Return what the parser says, and what to do about a variable in a list or mapping."""
+    problem = ", ".join(part for part in (error.context, error.problem) if part)
+    mark = error.problem_mark
+    before = text[: mark.index + 1] if mark else ""
+    if before.endswith("${") and "flow" in problem:
+        return f'{problem}; within [] and {{}} quote what holds a variable, as in "${{VAR}}"'
+    return problem
 
 
 def _refuse_aliases(text: str) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 import torch
 
 from streamae.config import DetectorConfig
+from streamae.config.document import fill
 from streamae.detector.detector import Detector
 from streamae.detector.explain import Explanation
 from streamae.detector.scores import Learned, Scores
@@ -34,15 +34,9 @@ class Verdicts(NamedTuple):
 
 def config_of(hyperparameters: dict[str, Any]) -> DetectorConfig:
     """Return the configuration; raise ValueError for an unknown key or a value out of range."""
-    known = set(DetectorConfig.__struct_fields__)
-    if unknown := sorted(hyperparameters.keys() - known):
-        raise ValueError(f"unknown hyperparameter {unknown[0]!r}; there are {sorted(known)}")
-    try:
-        config = msgspec.convert(hyperparameters, DetectorConfig)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"hyperparameter out of range: {error}") from error
+    config = fill(DetectorConfig, hyperparameters)
     for key, text in config.violations():
-        raise ValueError(f"hyperparameter {key!r}: {text}")
+        raise ValueError(f"{key}: {text}")
     return config
 
 

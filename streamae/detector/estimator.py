@@ -70,7 +70,7 @@ class StreamingAnomalyDetector(base.AnomalyDetector):
         **hyperparameters: Any,
     ) -> None:
         if not 0.0 < budget < 1.0:
-            raise ValueError(f"budget must be a share between 0 and 1, not {budget}")
+            raise ValueError(f"budget: expected a share between 0 and 1, got {budget!r}")
         self.budget = budget
         self.topic = topic
         self.partition = partition

@@ -131,7 +131,7 @@ class FileSink:
         moved = [channel for channel, file in self._files.items() if self._is_moved(channel, file)]
         for channel in moved:
             self._files[channel].close()
-            self._files[channel] = Path(self._paths[channel]).open("ab")  # noqa: SIM115 - stays open.
+            self._files[channel] = _open_output(channel, self._paths[channel])
         if moved:
             self._record()
 
@@ -147,18 +147,10 @@ class FileSink:
             if name == STDOUT:
                 self._files[channel] = sys.stdout.buffer
                 continue
-            path = Path(name)
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                file = path.open("ab")
-            except OSError as error:
-                raise StorageError(
-                    f"output.{channel}: cannot write {name}: {why(error)}"
-                ) from error
-            length = self._last.lengths.get(str(path.absolute()))
-            if length is not None and length < path.stat().st_size:
+            file = self._files[channel] = _open_output(channel, name)
+            length = self._last.lengths.get(str(Path(name).absolute()))
+            if length is not None and length < os.fstat(file.fileno()).st_size:
                 file.truncate(length)
-            self._files[channel] = file
         self._record()
 
     def _record(self) -> None:
@@ -177,14 +169,30 @@ def lock(directory: Path) -> BinaryIO:
         file = (directory / "lock").open("wb")
     except OSError as error:
         raise StorageError(f"state.directory: cannot use {directory}: {why(error)}") from error
+    _hold(file, f"state.directory: {directory}")
+    return file
+
+
+def _open_output(channel: Channel, name: str) -> BinaryIO:
+    """Open an output to append to it; no other daemon can, or each would cut off the other's."""
+    path = Path(name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    except OSError as error:
+        raise StorageError(f"output.{channel}: cannot write {name}: {why(error)}") from error
+    if path.is_file():  # Any number may write to a device.
+        _hold(file, f"output.{channel}: {name}")
+    return file
+
+
+def _hold(file: BinaryIO, what: str) -> None:
+    """Lock `file`; close it and raise `ConfigError` when another process has done so."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         file.close()
-        raise ConfigError(
-            f"state.directory: {directory} is in use by another streamae process"
-        ) from error
-    return file
+        raise ConfigError(f"{what} is in use by another streamae process") from error
 
 
 def _append(channel: Channel, file: BinaryIO, outputs: Iterable[Output]) -> None:

@@ -125,7 +125,7 @@ def test_places_outside_the_file() -> None:
     assert findings[0].startswith("$STREAMAE_LOG__LEVLE: log.levle: unknown key; did you mean 'lev")
     assert findings[1].startswith("--set: source.kind: expected one of file, kafka, host, got 'ka")
     assert findings[2].startswith("--set: x.y: unknown key (valid: name, source, record, ")
-    assert findings[3] == "--set: log.level: expected KEY=VALUE"
+    assert findings[3] == "--set: expected KEY=VALUE, got 'log.level'"
     assert findings[4].endswith("from 0 to 65535, got a list")
 
 

@@ -80,12 +80,13 @@ def test_environment_takes_only_what_is_meant() -> None:
 
 def test_overrides_are_yaml() -> None:
     reader = Reader({"", "a"}, ENVIRON)
-    reader.read_overrides(['a.x=[1, "${A}"]', "a={y: 2}", "a.z=", "b", "a.w=[", "a.v=x=y"])
+    reader.read_overrides(['a.x=[1, "${A}"]', "a={y: 2}", "a.z=", "b", "=c", "a.w=[", "a.v=x=y"])
     assert entries(reader) == [
         ("--set", "a.x", ["1", "1"]),
         ("--set", "a.y", "2"),
         ("--set", "a.z", None),
-        ("--set", "b", "expected KEY=VALUE"),
+        ("--set", "", "expected KEY=VALUE, got 'b'"),
+        ("--set", "", "expected KEY=VALUE, got '=c'"),
         (
             "--set",
             "a.w",

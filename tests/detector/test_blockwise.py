@@ -1,5 +1,7 @@
 import copy
 import pickle
+import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,7 +82,31 @@ def test_a_state_of_another_form(rows: np.ndarray, message: str) -> None:
         blockwise.load_state_dict(state)
 
 
-def test_hyperparameters_of_another_type() -> None:
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"seed": "zero"}, "seed: expected a whole number of at least 0, got 'zero'"),
+        ({"n_latents": 0}, "n_latents: expected a whole number from 1 to 8192 or null, got 0"),
+        ({"calendar": "yes"}, "calendar: expected true or false, got 'yes'"),
+        ({"ridge": float("inf")}, "ridge: expected a number of more than 0, got inf"),
+        ({"diff": [1]}, "diff: expected a list of text or auto, got [1]"),
+        (
+            {"quality": "hihg"},
+            "quality: expected one of fast, default, high, got 'hihg'; did you mean 'high'?",
+        ),
+        ({"k": 3}, "k: not used with `model: denoising_sparse`, which has activation, "),
+        ({"colour": 1}, "colour: unknown key (valid: block_size, seed, device, "),
+        ({"blocksize": 1}, "blocksize: unknown key; did you mean 'block_size'? (valid: "),
+    ],
+)
+def test_hyperparameters_are_checked_in_the_words_of_the_configuration(
+    wrong: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        config_of(wrong)
+
+
+def test_hyperparameters() -> None:
     assert config_of({"n_latents": 8}) == DetectorConfig(n_latents=8)
-    with pytest.raises(ValueError, match=r"Expected `int`, got `str` - at `\$.seed`"):
-        config_of({"seed": "zero"})
+    assert config_of({"diff": ["a"]}) == DetectorConfig(diff=("a",))
+    assert config_of({}) == DetectorConfig()

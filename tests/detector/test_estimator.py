@@ -59,9 +59,9 @@ def test_parameters_are_the_keys_of_the_configuration_with_their_defaults() -> N
     ("parameters", "message"),
     [
         ({"block_size": 3}, r"block_size"),
-        ({"n_latent": 3}, "unknown hyperparameter 'n_latent'"),
+        ({"n_latent": 3}, "^n_latent: unknown key; did you mean 'n_latents'"),
         ({"activation": "gelu"}, "activation"),
-        ({"budget": 0.0}, "share"),
+        ({"budget": 0.0}, "^budget: expected a share between 0 and 1, got 0.0$"),
     ],
 )
 def test_bad_parameters(parameters: dict[str, Any], message: str) -> None:

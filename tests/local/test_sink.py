@@ -169,3 +169,50 @@ def test_partitions_with_similar_names_keep_apart(tmp_path: Path) -> None:
     pointers = store.save(one, b"1"), store.save(two, b"2")
     assert store.load(one, pointers[0]) == b"1"
     assert store.load(two, pointers[1]) == b"2"
+
+
+def elsewhere(directory: Path, **outputs: str) -> FileSink:
+    """Return a sink with another state directory and outputs of its own, but for `outputs`."""
+    config = OutputConfig(
+        **{
+            "alerts": str(directory / "other-alerts.jsonl"),
+            "dead_letters": str(directory / "other-dead.jsonl"),
+            **outputs,
+        }
+    )
+    state = directory / "other-state"
+    return FileSink(config, state, DirectoryStore(state, keep=2))
+
+
+@pytest.mark.parametrize("channel", ["alerts", "dead_letters", "scores"])
+def test_one_daemon_writes_an_output(tmp_path: Path, channel: str) -> None:
+    shared = str(tmp_path / "alerts.jsonl")
+    first = sink(tmp_path)
+    first.commit(commit(5, output(b"1")))
+    with pytest.raises(ConfigError) as caught:
+        elsewhere(tmp_path, **{channel: shared})
+    assert str(caught.value) == f"output.{channel}: {shared} is in use by another streamae process"
+    elsewhere(tmp_path).close()
+    first.commit(commit(6, output(b"2")))
+    first.close()
+    elsewhere(tmp_path, **{channel: shared}).close()
+    assert Path(shared).read_bytes() == b"1\n2\n"
+
+
+def test_an_output_is_held_after_a_rotation_too(tmp_path: Path) -> None:
+    first = sink(tmp_path)
+    alerts = tmp_path / "alerts.jsonl"
+    alerts.rename(tmp_path / "alerts.jsonl.1")
+    first.commit(commit(5, output(b"1")))
+    with pytest.raises(ConfigError, match="in use"):
+        elsewhere(tmp_path, alerts=str(alerts))
+    elsewhere(tmp_path, alerts=str(tmp_path / "alerts.jsonl.1")).close()
+    first.close()
+
+
+def test_any_number_may_write_to_a_device(tmp_path: Path) -> None:
+    first = elsewhere(tmp_path, scores="/dev/null")
+    state = tmp_path / "third"
+    third = OutputConfig(alerts=str(state / "a"), scores="/dev/null", dead_letters=str(state / "d"))
+    FileSink(third, state, DirectoryStore(state, keep=2)).close()
+    first.close()
