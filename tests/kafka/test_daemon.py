@@ -146,7 +146,7 @@ def test_daemon_answers_probes_and_prometheus(daemon: Daemon) -> None:
     assert status["records"] == N * PARTITIONS
     assert status["warmup"] == 1
     assert [one["partition"] for one in status["partitions"]] == list(range(PARTITIONS))
-    assert status["recent_alerts"]
+    assert json.loads(daemon.get("/alerts"))["alerts"]
     for number in range(PARTITIONS):
         where = {"topic": "daemon", "partition": str(number)}
         assert sample(daemon, "streamae_consumer_lag_records", **where) == 0
