@@ -19,13 +19,26 @@ from streamae.verbs import (
     dry_run,
     evaluate,
     lint,
+    replay,
     run,
     test,
     topics,
     version,
 )
 
-_VERBS = (run, lint, test, dry_run, config, topics, checkpoint, evaluate, demo, version)
+_VERBS = (
+    run,
+    lint,
+    test,
+    dry_run,
+    replay,
+    config,
+    topics,
+    checkpoint,
+    evaluate,
+    demo,
+    version,
+)
 _INTERRUPTED = 128 + signal.SIGINT
 
 

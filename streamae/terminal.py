@@ -1,7 +1,7 @@
 """Lines and one progress bar on a terminal; plain lines where there is none."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Literal, TextIO
 
@@ -21,6 +21,16 @@ _BAR_CELLS = 28
 _NAME_WIDTH = 11
 _PLAIN_LINES = 5
 """Progress lines of a whole run where nothing can be redrawn, one per fifth."""
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return lines of aligned columns, the header first."""
+    lines = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
 
 
 class Terminal:

@@ -39,6 +39,11 @@ class Judge:
         """Keys that have alerted and not yet recovered."""
         return self._alerter.n_open
 
+    @property
+    def config(self) -> AlertingConfig:
+        """What records are judged by; that given last takes effect at the next boundary."""
+        return self._config
+
     def state(self) -> dict[str, Any]:
         """Return the state as plain values, independent of later changes."""
         return {

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 
 from streamae import snapshot
-from streamae.config import Config
+from streamae.config import AlertingConfig, Config
 from streamae.decode import Decoded, Decoder, Reject
 from streamae.metrics import Stage
 from streamae.pipeline import outputs
@@ -93,6 +93,11 @@ class Pipeline:
     def alpha(self) -> float:
         """P-value at which records are flagged; 0 during warm-up."""
         return self._judge.alpha(self.online) if self.online else 0.0
+
+    @property
+    def alerting(self) -> AlertingConfig:
+        """What records are judged by now."""
+        return self._judge.config
 
     def reconfigure(self, config: Config) -> None:
         """Go on with `config`, which differs in live keys only.

@@ -1,0 +1,188 @@
+"""What a replay found out about one range of a partition."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from streamae.config import Config
+from streamae.errors import ConfigError
+from streamae.records import Alert
+from streamae.replay.against import Change, compare_alerts
+from streamae.replay.compare import Comparison, channels, compare
+from streamae.replay.playback import Begun, Playback, oldest_offset
+from streamae.types import Archive, Channel, LabelLog, TopicPartition
+
+Place = int | datetime | None
+"""An offset, an event time, or the end of what there is."""
+
+
+class Range(NamedTuple):
+    """Records of one partition."""
+
+    partition: TopicPartition
+    start: int
+    end: int
+    """Behind the last one."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What became of one range."""
+
+    partition: str
+    start: int
+    end: int
+    begun: Begun
+    notes: list[str]
+    alerts: list[Alert]
+    comparison: Mapping[Channel, Comparison] | None = None
+    """With `--compare`."""
+    changes: list[Change] | None = None
+    """With `--against`."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether something that was committed is not what the log gives."""
+        return any(one.difference is not None for one in (self.comparison or {}).values())
+
+
+class Replay:
+    """Recomputes ranges; its progress may be asked for from another thread."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        config: Config,
+        labels: LabelLog | None = None,
+        *,
+        from_scratch: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._archive = archive
+        self._config = config
+        self._labels = labels
+        self._from_scratch = from_scratch
+        self._clock = clock
+        self._started = clock()
+        self._n_before = 0
+        self._playback: Playback | None = None
+        self._end = 0
+
+    def report(self, one: Range) -> Report:
+        """Return the alerts of a range."""
+        playback = self._play(self._config, one)
+        return self._made(one, playback, _alerts(playback, one))
+
+    def compare(self, one: Range) -> Report:
+        """Return how the outputs that were committed compare with those of the log."""
+        playback = self._play(self._config, one)
+        start, end = one.start, one.end
+        found = compare(self._archive, playback, start, end, channels(self._config.output))
+        return self._made(one, playback, comparison=found)
+
+    def compare_with(self, other: Config, one: Range) -> Report:
+        """Return which alerts another configuration would have raised."""
+        playback = self._play(self._config, one)
+        then = _alerts(playback, one)
+        varied = self._play(other, one, varied=True)
+        changes = list(compare_alerts(then, _alerts(varied, one)))
+        playback.notes += [note for note in varied.notes if note not in playback.notes]
+        return self._made(one, playback, then, changes=changes)
+
+    def status(self) -> Mapping[str, Any]:
+        """Return what a progress bar shows."""
+        playback = self._playback
+        done = playback.pipeline.position - playback.begun.offset if playback else 0
+        n_records = self._n_before + done
+        return {
+            "records": n_records,
+            "lag": self._end - playback.pipeline.position if playback else 0,
+            "records_per_second": n_records / max(self._clock() - self._started, 1e-3),
+            "alerts": playback.n_alerts if playback else 0,
+            "warmup": playback.pipeline.warmup_progress if playback else 1.0,
+        }
+
+    def _play(self, config: Config, one: Range, *, varied: bool = False) -> Playback:
+        if self._playback is not None:
+            self._n_before += self._playback.pipeline.position - self._playback.begun.offset
+        self._end = one.end
+        self._playback = Playback(
+            self._archive,
+            config,
+            (one.partition, one.start),
+            self._labels,
+            from_scratch=self._from_scratch,
+            varied=varied,
+        )
+        return self._playback
+
+    def _made(
+        self,
+        one: Range,
+        playback: Playback,
+        alerts: Sequence[Alert] = (),
+        comparison: Mapping[Channel, Comparison] | None = None,
+        changes: list[Change] | None = None,
+    ) -> Report:
+        return Report(
+            str(one.partition),
+            one.start,
+            one.end,
+            playback.begun,
+            playback.notes,
+            list(alerts),
+            comparison,
+            changes,
+        )
+
+
+def ranges(
+    archive: Archive, start: Place, end: Place, number: int | None, *, committed: bool
+) -> list[Range]:
+    """Return the range of every partition, or of those of a number.
+
+    By default it begins where the log does, or where the first snapshot left can take over, and
+    ends where the group has come to. With `committed` it must not go beyond. Raise `ConfigError`
+    where a partition has no such records.
+    """
+    partitions = [one for one in archive.partitions() if number in (None, one.partition)]
+    if not partitions:
+        names = ", ".join(map(str, archive.partitions()))
+        raise ConfigError(f"--partition: there is no partition {number}, only {names}")
+    return [_range(archive, one, start, end, committed=committed) for one in partitions]
+
+
+def _range(
+    archive: Archive, partition: TopicPartition, start: Place, end: Place, *, committed: bool
+) -> Range:
+    edges, point = archive.bounds(partition), archive.committed(partition)
+    if committed and point is None:
+        raise ConfigError(f"{partition}: nothing was committed that could be compared")
+    last = edges.end if point is None else min(point.offset, edges.end)
+    first = edges.first
+    if start is None and first > 0:
+        first = max(first, oldest_offset(archive, partition) or 0)
+    begin = first if start is None else _offset(archive, partition, start)
+    stop = last if end is None else _offset(archive, partition, end)
+    if not edges.first <= begin <= stop <= edges.end:
+        raise ConfigError(
+            f"{partition} has records from offset {edges.first} to before {edges.end}:"
+            f" {begin} to {stop} is no range of them"
+        )
+    if committed and stop > last:
+        raise ConfigError(f"{partition}: outputs are committed up to offset {last}, not to {stop}")
+    return Range(partition, begin, stop)
+
+
+def _offset(archive: Archive, partition: TopicPartition, place: int | datetime) -> int:
+    if isinstance(place, int):
+        return place
+    return archive.offset_at(partition, round(place.timestamp() * 1000))
+
+
+def _alerts(playback: Playback, one: Range) -> list[Alert]:
+    playback.skip(one.start)
+    done = (event for done in playback.run(one.end) for event in done.alerts)
+    return [event for event in done if isinstance(event, Alert)]
