@@ -1,8 +1,11 @@
 """Kill the daemon at random moments: what it writes is what it writes undisturbed.
 
+It is also what `streamae replay` computes from the input.
+
 `python -m tests.test_kill 1000` runs a thousand kills.
 """
 
+import contextlib
 import json
 import random
 import sys
@@ -14,6 +17,7 @@ from typing import Any
 import pytest
 
 from streamae.autoencoders import MODELS
+from streamae.cli import main
 from tests.daemon import Daemon
 from tests.streams import values
 
@@ -78,6 +82,8 @@ def check(
     for name, content in expected.items():
         assert found[name] == content, f"{name} differs"
     assert expected["alerts.jsonl"]
+    with contextlib.chdir(killed.directory):
+        assert main(["replay", "--compare", "-c", str(killed.settings)]) == 0
     assert expected["dead-letters.jsonl"]
     return under_load
 

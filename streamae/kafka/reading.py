@@ -15,7 +15,8 @@ from streamae.kafka import settings, unreadable
 from streamae.kafka.faults import connect, translated
 from streamae.types import Edges, TopicPartition
 
-POLL_S = 0.5
+POLL_S = 0.1
+"""A poll ends late that meets but the mark of a transaction."""
 
 
 class Polled(NamedTuple):

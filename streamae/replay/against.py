@@ -1,11 +1,11 @@
 """What another configuration would have done: the alerts of both, side by side."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
 
-from streamae.records import Alert, Event, Severity
+from streamae.records import Alert, Event, Recovered, Severity
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -19,17 +19,19 @@ class Change(msgspec.Struct, frozen=True):
     """None when it appears."""
     after: Severity | None
     """None when it disappears."""
+    within: int | None
+    """Offset of the alert whose episode its record is part of where it raises none itself."""
     score: float
     """With the configuration that raises it; with the present one where both do."""
     feature: str | None
     """The first of the alert's attribution."""
 
 
-def compare_alerts(before: Iterable[Event], after: Iterable[Event]) -> Iterator[Change]:
+def compare_alerts(before: Sequence[Event], after: Sequence[Event]) -> Iterator[Change]:
     """Yield what differs between the alerts of one range of a partition, in log order."""
-    then, now = _alerts(before), _alerts(after)
-    for offset in sorted(then.keys() | now.keys()):
-        old, new = then.get(offset), now.get(offset)
+    then, now = _Alerts(before), _Alerts(after)
+    for offset in sorted(then.by_offset.keys() | now.by_offset.keys()):
+        old, new = then.by_offset.get(offset), now.by_offset.get(offset)
         shown = old or new
         if shown is None or (old and new and old.severity == new.severity):
             continue
@@ -40,10 +42,33 @@ def compare_alerts(before: Iterable[Event], after: Iterable[Event]) -> Iterator[
             key=shown.key,
             before=old.severity if old else None,
             after=new.severity if new else None,
+            within=None if old and new else (then if new else now).covering(shown),
             score=shown.score,
             feature=shown.attribution[0].feature if shown.attribution else None,
         )
 
 
-def _alerts(events: Iterable[Event]) -> dict[int, Alert]:
-    return {event.source.offset: event for event in events if isinstance(event, Alert)}
+class _Alerts:
+    """The alerts of a range, and how far the episodes went that they began."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self.by_offset = {
+            event.source.offset: event for event in events if isinstance(event, Alert)
+        }
+        self._last = {
+            event.episode_id: event.source.offset
+            for event in events
+            if isinstance(event, Recovered)
+        }
+
+    def covering(self, alert: Alert) -> int | None:
+        """Return where the episode began that another run's alert would be part of."""
+        offset = alert.source.offset
+        earlier = [
+            one
+            for one in self.by_offset.values()
+            if one.key == alert.key and one.source.offset < offset
+        ]
+        if not earlier or self._last.get(earlier[-1].episode_id, offset) < offset:
+            return None
+        return earlier[-1].source.offset

@@ -75,7 +75,10 @@ def compare(
         for output in done.outputs:
             if output.channel in checks:
                 checks[output.channel].expect(archive.written(output))
-    return {channel: check.finish() for channel, check in checks.items()}
+    # Nothing came behind the range even now, so nothing did when the outputs were read.
+    point = archive.committed(playback.partition)
+    last = point is not None and point.offset == end
+    return {channel: check.finish(last=last) for channel, check in checks.items()}
 
 
 def channels(outputs: Any) -> list[Channel]:
@@ -110,14 +113,14 @@ class _Check:
         if len(self._head) == _WINDOW:
             self._align()
 
-    def finish(self) -> Comparison:
-        """Return what came of it: nothing more is expected."""
+    def finish(self, *, last: bool) -> Comparison:
+        """Return what came of it: nothing more is expected, and with `last` nothing allowed."""
         if not self._aligned:
             self._align()
         if self._slip is not None:
             self._resolve(None)
         if self._difference is None:
-            self._difference = self._unexpected()
+            self._difference = self._unexpected(last=last)
         return Comparison(self._n_equal, self._difference)
 
     def _align(self) -> None:
@@ -157,6 +160,7 @@ class _Check:
         if self._slip is None:
             return
         committed, expected = self._slip
+        self._slip = None
         later = next(self._committed, None)
         if committed is None or (following is None and self._is_late(committed)):
             self._difference = _missing(expected)
@@ -167,7 +171,7 @@ class _Check:
         else:
             self._difference = _changed(committed, expected)
 
-    def _unexpected(self) -> Difference | None:
+    def _unexpected(self, *, last: bool) -> Difference | None:
         """Return what was committed of the range behind the last output expected."""
         unsaid: Written | None = None
         for written in self._committed:
@@ -177,8 +181,8 @@ class _Check:
             elif offset in self._range:
                 return _extra(unsaid or written)
             elif offset >= self._range.stop:
-                break
-        return None
+                return None
+        return _extra(unsaid) if last and unsaid is not None else None
 
     def _is_early(self, written: Written) -> bool:
         offset = _offset(written)
@@ -244,10 +248,13 @@ def _first_difference(committed: Output, expected: Output) -> tuple[str, Any, An
 
 
 def _header(committed: Output, expected: Output) -> tuple[str, Any, Any]:
-    for then, now in zip(committed.headers, expected.headers, strict=False):
+    pairs = zip(committed.headers, expected.headers, strict=False)
+    for number, (then, now) in enumerate(pairs):
         if then != now:
-            name = now[0] if then[0] == now[0] else f"{then[0]} or {now[0]}"
-            return f"header {name}", then[1], now[1]
+            if then[0] == now[0]:
+                return f"header {now[0]}", then[1], now[1]
+            named = (b"%b: %b" % (name.encode(), value) for name, value in (then, now))
+            return f"header {number}", next(named), next(named)
     return "headers", len(committed.headers), len(expected.headers)
 
 

@@ -18,7 +18,7 @@ _ENDLESS = DeadLetterConfig(max_consecutive=None, max_share=None)
 """A limit only ever stops the daemon: where it went on, it goes on here."""
 
 
-class Begun(NamedTuple):
+class Begun(msgspec.Struct, frozen=True):
     """Where the recomputation begins."""
 
     offset: int

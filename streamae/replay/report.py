@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from streamae import detector
 from streamae.config import Config
 from streamae.errors import ConfigError
-from streamae.records import Alert
+from streamae.records import Alert, Event
 from streamae.replay.against import Change, compare_alerts
 from streamae.replay.compare import Comparison, channels, compare
 from streamae.replay.playback import Begun, Playback, oldest_offset
@@ -60,6 +61,7 @@ class Replay:
         from_scratch: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        detector.set_threads(config.detector.threads)  # Bits depend on it.
         self._archive = archive
         self._config = config
         self._labels = labels
@@ -73,7 +75,7 @@ class Replay:
     def report(self, one: Range) -> Report:
         """Return the alerts of a range."""
         playback = self._play(self._config, one)
-        return self._made(one, playback, _alerts(playback, one))
+        return self._made(one, playback, _events(playback, one))
 
     def compare(self, one: Range) -> Report:
         """Return how the outputs that were committed compare with those of the log."""
@@ -85,9 +87,9 @@ class Replay:
     def compare_with(self, other: Config, one: Range) -> Report:
         """Return which alerts another configuration would have raised."""
         playback = self._play(self._config, one)
-        then = _alerts(playback, one)
+        then = _events(playback, one)
         varied = self._play(other, one, varied=True)
-        changes = list(compare_alerts(then, _alerts(varied, one)))
+        changes = list(compare_alerts(then, _events(varied, one)))
         playback.notes += [note for note in varied.notes if note not in playback.notes]
         return self._made(one, playback, then, changes=changes)
 
@@ -122,7 +124,7 @@ class Replay:
         self,
         one: Range,
         playback: Playback,
-        alerts: Sequence[Alert] = (),
+        events: Sequence[Event] = (),
         comparison: Mapping[Channel, Comparison] | None = None,
         changes: list[Change] | None = None,
     ) -> Report:
@@ -132,7 +134,7 @@ class Replay:
             one.end,
             playback.begun,
             playback.notes,
-            list(alerts),
+            [event for event in events if isinstance(event, Alert)],
             comparison,
             changes,
         )
@@ -182,7 +184,6 @@ def _offset(archive: Archive, partition: TopicPartition, place: int | datetime) 
     return archive.offset_at(partition, round(place.timestamp() * 1000))
 
 
-def _alerts(playback: Playback, one: Range) -> list[Alert]:
+def _events(playback: Playback, one: Range) -> list[Event]:
     playback.skip(one.start)
-    done = (event for done in playback.run(one.end) for event in done.alerts)
-    return [event for event in done if isinstance(event, Alert)]
+    return [event for done in playback.run(one.end) for event in done.alerts]

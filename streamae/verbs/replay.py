@@ -61,11 +61,10 @@ def _replay(arguments: argparse.Namespace) -> int:
         other = configfile.load(arguments.against, arguments.overrides, os.environ)
     import msgspec
 
-    from streamae import app, detector
+    from streamae import app
     from streamae.archive import open_archive
     from streamae.replay import Replay, ranges
 
-    detector.set_threads(config.detector.threads)
     with ExitStack() as cleanups:
         archive = open_archive(config, cleanups)
         found = ranges(
@@ -143,7 +142,17 @@ def _changes(report: "Report") -> Iterator[str]:
     )
     if not changes:
         return
-    header = ("change", "offset", "event time", "key", "before", "after", "score", "feature")
+    header = (
+        "change",
+        "offset",
+        "event time",
+        "key",
+        "before",
+        "after",
+        "part of",
+        "score",
+        "feature",
+    )
     rows = [
         (
             one.kind,
@@ -152,6 +161,7 @@ def _changes(report: "Report") -> Iterator[str]:
             one.key or "-",
             one.before or "-",
             one.after or "-",
+            "-" if one.within is None else str(one.within),
             f"{one.score:.4g}",
             one.feature or "-",
         )

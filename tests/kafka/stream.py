@@ -143,6 +143,10 @@ class Run:
         self._daemons.append(Daemon(self._directory, self._settings(instance), instance))
         return self._daemons[-1]
 
+    def settings(self) -> Path:
+        """Return the file of a configuration as the workers have it."""
+        return self.daemon("looking").settings
+
     def offsets(self) -> dict[int, int]:
         """Return the committed offsets; partitions without one are left out."""
         return {one: committed.offset for one, committed in self._committed().items()}

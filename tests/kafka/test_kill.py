@@ -1,5 +1,7 @@
 """Kill workers at random moments: what readers of committed records see is what they always see.
 
+It is also what `streamae replay` computes from the input.
+
 `python -m tests.kafka.test_kill 1000` runs a thousand kills.
 """
 
@@ -13,6 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
+from streamae.cli import main
 from tests.daemon import Daemon
 from tests.kafka.broker import Broker
 from tests.kafka.cluster import Cluster
@@ -113,6 +116,7 @@ def check(
             stream.write(RECORDS_PER_KILL)
             under_load += workers.kill_one()
         workers.complete()
+        assert main(["replay", "--compare", "-c", str(run.settings())]) == 0
     found, expected = run.result(), undisturbed(stream, directory)
     assert_equal(found, expected)
     assert all(expected.messages(channel) for channel in CHANNELS)
@@ -127,7 +131,7 @@ def test_kill_changes_nothing(broker: Broker, cluster: Cluster, tmp_path: Path) 
     assert kills.under_load >= N_KILLS // 3
 
 
-def main(n_kills: int) -> None:
+def repeat(n_kills: int) -> None:
     """Kill in rounds, each with an input of its own."""
     with tempfile.TemporaryDirectory() as name, Broker(Path(name) / "broker") as broker:
         for first in range(0, n_kills, KILLS_PER_STREAM):
@@ -137,4 +141,4 @@ def main(n_kills: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else N_KILLS)
+    repeat(int(sys.argv[1]) if len(sys.argv) > 1 else N_KILLS)

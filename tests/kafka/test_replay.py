@@ -1,0 +1,159 @@
+"""Replays of what a worker wrote: equal, and one changed byte is found.
+
+After kills they are equal, too: see `test_kill`.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+from kafka import KafkaProducer
+
+from streamae.cli import main
+from tests.kafka.cluster import Cluster
+from tests.kafka.stream import CHANNELS, Run, Stream
+
+N = 900
+PARTITIONS = 2
+
+
+class Finished(NamedTuple):
+    """A group that is through its input."""
+
+    run: Run
+    topic: str
+    settings: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    stream = Stream(cluster, "replayed", N, PARTITIONS)
+    stream.write()
+    with Run(stream, tmp_path_factory.mktemp("replayed"), "finished") as run:
+        run.complete([run.daemon().start()])
+        return Finished(run, stream.topic, yaml.safe_load(run.settings().read_text()))
+
+
+def replay(
+    finished: Finished, directory: Path, capsys: pytest.CaptureFixture[str], *arguments: str
+) -> tuple[int, list[dict[str, Any]]]:
+    """Run the verb; return its exit code and what it says of each partition."""
+    file = directory / "replay.yaml"
+    file.write_text(yaml.safe_dump(finished.settings))
+    code = main(["replay", "-c", str(file), "--json", *arguments])
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err
+    return code, json.loads(printed.out)["partitions"]
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_there_is_no_difference_and_looking_makes_none(
+    finished: Finished, cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def content() -> list[Any]:
+        topics = [f"{finished.run.group}.{name}" for name in (*CHANNELS, "state")]
+        return [finished.run.offsets(), [cluster.read(topic) for topic in topics]]
+
+    before = content()
+    code, reports = replay(finished, tmp_path, capsys, "--compare")
+    assert code == 0
+    assert [report["partition"] for report in reports] == ["replayed-0", "replayed-1"]
+    for report in reports:
+        assert (report["start"], report["end"]) == (0, N)
+        for channel in CHANNELS:
+            assert report["comparison"][channel]["difference"] is None
+            assert report["comparison"][channel]["equal"] > 0
+    code, reports = replay(finished, tmp_path, capsys, "--compare", "--from", str(N - 20))
+    assert code == 0
+    assert all(report["begun"]["snapshot"] for report in reports)
+    assert content() == before
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_a_changed_byte_is_found(
+    finished: Finished, cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kafka keeps what it has: the topic is copied with the change."""
+    copy = f"{finished.run.group}.copy"
+    cluster.create(copy, partitions=PARTITIONS)
+    records = cluster.read(f"{finished.run.group}.alerts")
+    number = next(at for at, record in enumerate(records) if record.partition == 1) + 7
+    changed = records[number]
+    producer = KafkaProducer(bootstrap_servers=cluster.bootstrap)
+    for record in records:
+        value = record.value
+        if record is changed:
+            value = value.replace(b'"anomaly"', b'"anomalz"').replace(b"recovered", b"recoverez")
+        headers = list(record.headers)
+        producer.send(copy, value, record.key, headers, record.partition, record.timestamp)
+    producer.flush()
+    producer.close()
+    code, reports = replay(
+        finished, tmp_path, capsys, "--compare", "--set", f"output.alerts={copy}"
+    )
+    assert code == 1
+    first, second = (report["comparison"] for report in reports)
+    assert first["alerts"]["difference"] is None
+    assert second["scores"]["difference"] is None
+    difference = second["alerts"]["difference"]
+    event = json.loads(changed.value)
+    assert difference["kind"] == "changed"
+    assert difference["place"] == f"{copy}-1, offset 7"
+    assert difference["alert_id"] == event["alert_id"]
+    assert difference["source"] == event["source"]
+    assert (difference["field"], difference["recomputed"]) == ("type", event["type"])
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_times_and_alerts_of_one_partition(
+    finished: Finished, cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    half = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(1_700_000_000 + N // 2))
+    code, (report,) = replay(finished, tmp_path, capsys, "--partition", "1", "--from", half)
+    assert code == 0
+    assert (report["partition"], report["start"]) == ("replayed-1", N // 2)
+    committed = [
+        json.loads(record.value)
+        for record in cluster.read(f"{finished.run.group}.alerts")
+        if record.partition == 1
+    ]
+    assert report["alerts"] == [
+        event
+        for event in committed
+        if event["type"] == "anomaly" and event["source"]["offset"] >= N // 2
+    ]
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (["--set", "source.topics=nowhere"], 78, "there is no topic nowhere"),
+        (["--compare", "--set", "output.alerts=nowhere"], 78, "there is no topic nowhere"),
+        (["--compare", "--set", "kafka.group=nobody"], 78, "nothing was committed"),
+        (["--from", "9999999"], 78, "is no range of them"),
+    ],
+    ids=lambda one: str(one)[:40],
+)
+def test_bad_input_is_one_line(
+    finished: Finished,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    reason: str,
+) -> None:
+    file = tmp_path / "replay.yaml"
+    file.write_text(yaml.safe_dump(finished.settings))
+    assert main(["replay", "-c", str(file), *arguments]) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 1
+    assert reason in printed.err
