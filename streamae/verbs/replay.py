@@ -109,7 +109,7 @@ def _lines(report: "Report") -> Iterator[str]:
     begun = report.begun
     origin = (
         f"an empty model at offset {begun.offset}"
-        if begun.snapshot is None
+        if begun.ordinal == 0
         else f"the snapshot at offset {begun.offset}, ordinal {begun.ordinal}"
     )
     yield f"{report.partition}: offsets {report.start} to {report.end}, from {origin}"
