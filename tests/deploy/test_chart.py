@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -101,6 +103,16 @@ def test_the_daemon_accepts_its_configuration(release: Release, tmp_path: Path) 
     (port,) = container(worker)["ports"]
     assert port["containerPort"] == config.http.port
     assert worker["spec"]["terminationGracePeriodSeconds"] > 2 * config.shutdown_timeout
+
+
+def test_the_default_passes_its_own_test(tmp_path: Path) -> None:
+    default = Release("default")
+    (tmp_path / "streamae.yaml").write_text(default.one("ConfigMap")["data"]["streamae.yaml"])
+    arguments = container(default.pods[1])["args"]
+    arguments[-1] = Path(arguments[-1]).name
+    dry_run = [sys.executable, "-m", "streamae", *arguments]
+    done = subprocess.run(dry_run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_commands_and_probes_are_those_of_the_daemon(release: Release) -> None:

@@ -56,6 +56,12 @@ def variables(text: str) -> dict[str, str]:
     return dict(re.findall(r"(\w+)=(\S+)", one(r"^ENV (.*)$", text)))
 
 
+def test_a_linter_that_parses_it_has_no_complaints() -> None:
+    program = Path(sysconfig.get_path("scripts")) / "hadolint"
+    done = subprocess.run([program, DOCKERFILE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_what_is_copied_is_there_and_sent_to_the_engine(text: str) -> None:
     ignored = DOCKERFILE.with_name("Dockerfile.dockerignore").read_text().splitlines()
     let_through = {line[1:] for line in ignored if line.startswith("!")}
