@@ -12,6 +12,7 @@ from streamae.kafka.archive import KafkaArchive
 from streamae.kafka.checks import checks
 from streamae.kafka.client import GroupMember, Transactions
 from streamae.kafka.labels import KafkaLabels
+from streamae.kafka.letters import TopicSender
 from streamae.kafka.offsets import GroupOffsets
 from streamae.kafka.sink import AtLeastOnceSink, TransactionalSink
 from streamae.kafka.source import KafkaSource
@@ -34,6 +35,7 @@ __all__ = [
     "KafkaLabels",
     "KafkaSource",
     "RequiredTopic",
+    "TopicSender",
     "TopicState",
     "TopicStore",
     "TransactionalSink",

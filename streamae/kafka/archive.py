@@ -17,6 +17,7 @@ from streamae.kafka.sink import text
 from streamae.kafka.source import columns, without_nulls
 from streamae.kafka.state import StateReader
 from streamae.kafka.topics import existing_topics
+from streamae.receipts import is_receipt
 from streamae.records import source_of
 from streamae.types import (
     Channel,
@@ -106,6 +107,8 @@ class KafkaArchive:
                     tuple(without_nulls(record.headers)),
                     record.timestamp,
                 )
+                if is_receipt(output.headers):
+                    continue
                 source = source_of(output)
                 said = None if source is None else TopicPartition(source.topic, source.partition)
                 if said == partition or said not in inputs:

@@ -4,6 +4,7 @@ from streamae.local.archive import FileArchive
 from streamae.local.checks import check_outputs, check_state
 from streamae.local.host import HostSource
 from streamae.local.labels import FileLabels
+from streamae.local.letters import FileSender
 from streamae.local.memory import MemoryLabels, MemoryLog, MemorySink, MemorySource
 from streamae.local.offsets import FileOffsets
 from streamae.local.sink import FileSink
@@ -16,6 +17,7 @@ __all__ = [
     "FileArchive",
     "FileLabels",
     "FileOffsets",
+    "FileSender",
     "FileSink",
     "FileSource",
     "HostSource",

@@ -162,11 +162,11 @@ class FileSink:
         replace_file(self._directory / COMMIT_FILE, msgspec.json.encode(self._last))
 
 
-def lock(directory: Path) -> BinaryIO:
+def lock(directory: Path, name: str = "lock") -> BinaryIO:
     """Hold the directory until the returned file is closed or the process ends."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        file = (directory / "lock").open("wb")
+        file = (directory / name).open("wb")
     except OSError as error:
         raise StorageError(f"state.directory: cannot use {directory}: {why(error)}") from error
     _hold(file, f"state.directory: {directory}")

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -49,8 +50,30 @@ def use_machine(config: Config) -> None:
         raise ConfigError(f"detector.device: {error}") from error
 
 
+def add_range(parser: argparse.ArgumentParser) -> None:
+    """Let a range of the input be chosen, as `start` and `end`."""
+    place = "an offset, or a time such as 2026-03-01T12:00Z"
+    parser.add_argument(
+        "--from", dest="start", type=moment, metavar="PLACE", help=f"first record: {place}"
+    )
+    parser.add_argument(
+        "--to", dest="end", type=moment, metavar="PLACE", help=f"behind the last record: {place}"
+    )
+
+
 def positive(text: str) -> int:
     """Return a whole number above 0 as an option's type does."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number above 0, got {text!r}")
     return int(text)
+
+
+def moment(text: str) -> int | datetime:
+    """Return an offset or a time as an option's type does; a time without a zone is UTC."""
+    if text.isdecimal():
+        return int(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"is neither an offset nor a time: {text!r}") from None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -5,12 +5,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamae.config import file as configfile
-from streamae.verbs.options import Verbs, add_verb, load
+from streamae.verbs.options import Verbs, add_range, add_verb, load
 
 if TYPE_CHECKING:
     from streamae.replay import Replay, Report
@@ -21,13 +20,7 @@ EXIT_DIFFERENT = 1
 def add(verbs: Verbs) -> None:
     """Add the verb."""
     parser = add_verb(verbs, "replay", "compute a range of the log again")
-    place = "an offset, or a time such as 2026-03-01T12:00Z"
-    parser.add_argument(
-        "--from", dest="start", type=moment, metavar="PLACE", help=f"first record: {place}"
-    )
-    parser.add_argument(
-        "--to", dest="end", type=moment, metavar="PLACE", help=f"behind the last record: {place}"
-    )
+    add_range(parser)
     parser.add_argument("--partition", type=int, metavar="N", help="this one only; default: all")
     parser.add_argument(
         "--from-scratch", action="store_true", help="begin with an empty model, not a snapshot"
@@ -41,17 +34,6 @@ def add(verbs: Verbs) -> None:
     )
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     parser.set_defaults(verb=_replay)
-
-
-def moment(text: str) -> int | datetime:
-    """Return an offset or a time as an option's type does; a time without a zone is UTC."""
-    if text.isdecimal():
-        return int(text)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"is neither an offset nor a time: {text!r}") from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _replay(arguments: argparse.Namespace) -> int:

@@ -21,8 +21,9 @@ from streamae.cli import main
 from streamae.config import Config, Duration, KafkaConfig, Secret
 from streamae.dryrun import checks
 from streamae.errors import AuthenticationError, UnreachableError
-from streamae.kafka import connect
-from streamae.types import TopicPartition
+from streamae.kafka import TopicSender, connect
+from streamae.receipts import Letter
+from streamae.types import Output, TopicPartition
 from tests.kafka.broker import Broker, Tls
 from tests.kafka.certificates import issue
 from tests.kafka.cluster import Cluster
@@ -206,6 +207,21 @@ def test_a_dry_run_says_that_the_password_is_wrong(
     assert said.out.splitlines()[-1].startswith("fail  kafka: authentication failed at 127")
     assert "horse" not in said.out + said.err
     assert said.err == ""
+
+
+@FIRST_TO_CONNECT
+def test_letters_go_back_only_with_the_acl(secured: Secured, configured: Configured) -> None:
+    config = configured()
+    allow(secured.cluster, ResourceType.TOPIC, config.name, ACLOperation.READ)
+    both = (ACLOperation.WRITE, ACLOperation.DESCRIBE)
+    allow(secured.cluster, ResourceType.TRANSACTIONAL_ID, config.name, *both)
+    one = TopicPartition(config.source.topics[0], 0)
+    letter = Letter(0, "empty", Output("dead_letters", one, b"k", b"v"))
+    sender = TopicSender(config, dry=False)
+    with pytest.raises(AuthenticationError, match=one.topic):
+        sender.send(one, [letter])
+    sender.close()
+    assert secured.cluster.values(one.topic) == []
 
 
 def test_missing_group_acl(secured: Secured, configured: Configured) -> None:

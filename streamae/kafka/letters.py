@@ -1,0 +1,87 @@
+"""Dead letters back into the topic they came from."""
+
+from collections.abc import Sequence
+from contextlib import closing
+
+import msgspec
+from kafka import KafkaConsumer
+from kafka.errors import KafkaError
+
+from streamae.config import Config
+from streamae.errors import ConfigError
+from streamae.kafka import reading, settings
+from streamae.kafka.faults import connect, translated
+from streamae.kafka.topics import existing_topics
+from streamae.kafka.writer import Writer
+from streamae.receipts import RECEIPT_HEADERS, Letter, Receipt, is_receipt
+from streamae.types import TopicPartition
+
+INSTANCE = "dlq-replay"
+"""Ends the transactional id: whoever sends ends what another one has begun."""
+
+
+class TopicSender:
+    """Sends records and a receipt, which lies among the dead letters, in one transaction.
+
+    With `delivery: at_least_once` the receipt follows the records, and a process that dies in
+    between leaves records that are sent once more.
+    """
+
+    def __init__(self, config: Config, *, dry: bool) -> None:
+        """Connect; `dry` sends nothing, so it asks for no permission to."""
+        self._config = config
+        self._exactly_once = config.delivery == "exactly_once"
+        self._writer: Writer | None = None
+        topic = config.output.dead_letters
+        self._n = existing_topics(config)[topic].partitions
+        if not self._n:
+            raise ConfigError(f"there is no topic {topic}")
+        if not dry:
+            kafka = msgspec.structs.replace(config.kafka, instance=INSTANCE)
+            named = msgspec.structs.replace(config, kafka=kafka)
+            self._writer = Writer(named, transactional=self._exactly_once)
+
+    def receipts(self, partition: TopicPartition) -> set[int]:
+        """Return the offsets of the rejected records that were sent back before."""
+        one = self._letters(partition)
+        options = settings.reader(self._config)
+        with closing(connect(KafkaConsumer, options, self._config)) as consumer:
+            first = reading.edges(consumer, one, self._config).first
+        found = [
+            msgspec.json.decode(record.value, type=Receipt)
+            for polled in reading.read(self._config, one, first)
+            for record in polled.records
+            if is_receipt(record.headers)
+        ]
+        return {offset for one in found if one.source == partition for offset in one.offsets}
+
+    def send(self, partition: TopicPartition, letters: Sequence[Letter]) -> None:
+        """Send the records to the partition they came from, and the receipt."""
+        writer = self._writer
+        if writer is None:
+            raise ValueError("opened to send nothing")
+        receipt = Receipt(*partition, [letter.offset for letter in letters])
+        try:
+            if self._exactly_once:
+                writer.begin()
+            for _, _, record in letters:
+                headers, timestamp_ms = record.headers, record.timestamp_ms
+                writer.send(partition, record.key, record.value, headers, timestamp_ms)
+            writer.flush()
+            value = msgspec.json.encode(receipt)
+            writer.send(self._letters(partition), None, value, RECEIPT_HEADERS)
+            writer.flush()
+            if self._exactly_once:
+                writer.commit()
+        except KafkaError as error:
+            raise translated(error, f"sending letters to {partition}") from error
+
+    def close(self) -> None:
+        """Release everything; what is not through is given up."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def _letters(self, partition: TopicPartition) -> TopicPartition:
+        """Return where the dead letters of an input partition lie."""
+        topic = self._config.output.dead_letters
+        return TopicPartition(topic, partition.partition % self._n)

@@ -1,0 +1,63 @@
+"""`streamae dlq replay`: dead letters that are records by now, back to the input."""
+
+import argparse
+import logging
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streamae.verbs.options import Verbs, add_range, add_verb, load, positive
+
+if TYPE_CHECKING:
+    from streamae.types import Archive, TopicPartition
+
+
+def add(verbs: Verbs) -> None:
+    """Add the verb and the one below it."""
+    parser = verbs.add_parser("dlq", help="what to do with dead letters")
+    below = parser.add_subparsers(required=True, metavar="WHAT")
+    replay = add_verb(below, "replay", "send dead letters back; without --yes only say which")
+    replay.add_argument(
+        "--reason", action="append", default=[], help="only letters with this one; may be repeated"
+    )
+    add_range(replay)
+    replay.add_argument("--rate", type=positive, metavar="N", help="letters per second, at most")
+    replay.add_argument(
+        "--output", type=Path, metavar="FILE", help="append them to this file, not to the input"
+    )
+    replay.add_argument("--yes", action="store_true", help="do it")
+    replay.set_defaults(verb=_replay)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    config = load(arguments)
+    from streamae import letters
+    from streamae.archive import open_archive
+
+    # What kafka-python has to say of a failure is in our own message.
+    logging.getLogger("kafka").addHandler(logging.NullHandler())
+    n_sent = 0
+    with ExitStack() as cleanups:
+        archive = open_archive(config, cleanups)
+        sender = letters.open_sender(config, arguments.output, cleanups, dry=not arguments.yes)
+        for partition in archive.partitions():
+            start, end = (
+                _offset(archive, partition, one) for one in (arguments.start, arguments.end)
+            )
+            wanted = letters.Wanted(arguments.reason, start or 0, end)
+            sent = sender.receipts(partition)
+            found = letters.sort(archive, config, partition, wanted, sent)
+            print("\n".join(found.lines()), flush=True)
+            if arguments.yes:
+                n_sent += sum(letters.send(sender, found, arguments.rate))
+    print(f"{n_sent:,} sent" if arguments.yes else "nothing is sent: add --yes to do it")
+    return 0
+
+
+def _offset(
+    archive: "Archive", partition: "TopicPartition", place: int | datetime | None
+) -> int | None:
+    if not isinstance(place, datetime):
+        return place
+    return archive.offset_at(partition, round(place.timestamp() * 1000))
