@@ -1,6 +1,7 @@
 """What a configuration makes of the records of a test: the daemon's own pipeline, in memory."""
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from streamae.cases.file import Case
 from streamae.cases.generate import generate
 from streamae.config import Config, LabelsConfig, SourceConfig
 from streamae.errors import ConfigError
-from streamae.local import STDIN, FileSource
+from streamae.local import FileArchive
+from streamae.local.source import partition_of
 from streamae.pipeline import Pipeline
 from streamae.records import Alert, Drift, Event, Recovered, Score
 from streamae.types import RecordBatch, TopicPartition
@@ -73,13 +75,16 @@ def run(case: Case, config: Config, directory: Path) -> Outcome:
     Labels are left out: they change no alert. Raise `ConfigError` where the input is no stream.
     """
     config = _observed(config, case)
-    partition, batches = _batches(case, config, directory)
+    partition = TopicPartition(case.topic or _topic(config.source), 0)
     pipeline = Pipeline(config, partition, offset=0)
     outcome = Outcome()
-    for batch in batches:
-        _advance(pipeline, batch, outcome)
-        if outcome.stop is not None:
-            break
+    try:
+        for batch in _batches(case, config, partition, directory):
+            _advance(pipeline, batch, outcome)
+            if outcome.stop is not None:
+                break
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("source.path: ", "input: ", 1)) from error
     return outcome
 
 
@@ -89,11 +94,9 @@ def _advance(pipeline: Pipeline, batch: RecordBatch, outcome: Outcome) -> None:
     outcome.stop = done.stop
     for event in done.alerts:
         outcome.take(event)
-    for output in done.outputs:
-        if output.channel == "dead_letters":
-            headers = {name.rpartition(".")[2]: value.decode() for name, value in output.headers}
-            outcome.dead_letters[headers["reason"]] += 1
-            outcome.first_reject.setdefault(headers["reason"], int(headers["offset"]))
+    outcome.dead_letters.update(done.rejects)
+    for reason, rejected in done.first_rejects.items():
+        outcome.first_reject.setdefault(reason, rejected.offset)
     scores = [output.value for output in done.outputs if output.channel == "scores"]
     thresholds = [
         threshold
@@ -127,45 +130,17 @@ def _observed(config: Config, case: Case) -> Config:
 
 
 def _batches(
-    case: Case, config: Config, directory: Path
-) -> tuple[TopicPartition, Iterator[RecordBatch]]:
-    topic = case.topic or _topic(config.source)
+    case: Case, config: Config, partition: TopicPartition, directory: Path
+) -> Iterator[RecordBatch]:
     if case.input is None:
-        partition = TopicPartition(topic, 0)
         log = generate(case.generate, config.record)
         starts = range(0, log.end, _POLL_RECORDS)
-        return partition, (log.read(partition, start, _POLL_RECORDS) for start in starts)
-    path = directory / case.input
-    try:
-        source = FileSource(
-            SourceConfig(path=str(path), topic=topic, max_poll_records=_POLL_RECORDS)
-        )
-    except ConfigError as error:
-        raise _about_input(error) from error
-    return source.partition, _read(source)
+        return (log.read(partition, start, _POLL_RECORDS) for start in starts)
+    source = SourceConfig(path=str(directory / case.input), topic=partition.topic)
+    archive = FileArchive(msgspec.structs.replace(config, source=source))
+    return archive.records(partition, 0, sys.maxsize)
 
 
 def _topic(source: SourceConfig) -> str:
     """Return the topic of the records that `source` reads; of several the first."""
-    if source.kind == "kafka":
-        return source.topics[0]
-    if source.topic is not None or source.kind == "host":
-        return source.topic or "host"
-    return "stdin" if source.path == STDIN else Path(source.path).stem
-
-
-def _read(source: FileSource) -> Iterator[RecordBatch]:
-    finished = False
-    try:
-        while not finished:
-            poll = source.poll(0.0)
-            finished = poll.finished
-            yield from poll.batches
-    except ConfigError as error:
-        raise _about_input(error) from error
-    finally:
-        source.close()
-
-
-def _about_input(error: ConfigError) -> ConfigError:
-    return ConfigError(str(error).replace("source.path: ", "input: ", 1))
+    return source.topics[0] if source.kind == "kafka" else partition_of(source).topic

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks [NAME...]
 
-`models` and `peers` take ten minutes each and run only when they are named.
+`models`, `peers` and `ablation` take ten minutes each, or more, and run only when they are named.
 Figures of different runs are hard to compare, ratios within one are not: what is compared runs in
 turns. Nothing else should run on the machine.
 """
@@ -22,7 +22,9 @@ NAMES = (
 def main() -> None:
     """Print the machine, then the table of each benchmark."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
-    parser.add_argument("names", nargs="*", choices=[*NAMES, "models", "peers", []], metavar="NAME")
+    parser.add_argument(
+        "names", nargs="*", choices=[*NAMES, "models", "peers", "ablation", []], metavar="NAME"
+    )
     names = parser.parse_args().names or NAMES
     # A second thread per matrix product waits for the first more than it helps (see README).
     os.environ.setdefault("OMP_NUM_THREADS", "1")
