@@ -59,15 +59,13 @@ def name_of(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=NAME_CHARACTERS // 2).hexdigest()
 
 
-def kept(archive: Archive, config: Config, partition: TopicPartition) -> list[Kept]:
-    """Return the snapshots of a partition, oldest first."""
+def kept(archive: Archive, config: Config, partition: TopicPartition) -> Iterator[Kept]:
+    """Yield the snapshots of a partition, oldest first."""
     committed = archive.committed(partition)
-    found = []
     for stored in archive.snapshots(partition):
         header, problem = _read(stored.content, config)
         points = committed is not None and committed.pointer == stored.pointer
-        found.append(Kept(partition, stored, header, problem, committed if points else None))
-    return found
+        yield Kept(partition, stored, header, problem, committed if points else None)
 
 
 def every(archive: Archive, config: Config) -> Iterator[Kept]:
@@ -88,8 +86,7 @@ def find(archive: Archive, config: Config, name: str) -> Kept:
 def checks(archive: Archive, config: Config) -> Iterator[Check]:
     """Say of each snapshot whether it is whole and fits, and of each commit whether it holds."""
     for partition in archive.partitions():
-        snapshots = kept(archive, config, partition)
-        for one in snapshots:
+        for one in kept(archive, config, partition):
             subject = f"{partition} {one.name}"
             if one.problem is None:
                 yield Check("ok", subject, "whole, and fits the configuration")

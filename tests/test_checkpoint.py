@@ -81,7 +81,7 @@ def test_what_is_kept_is_listed_shown_and_verified(
     )
     assert found[-1]["records_learnt"] == N // 64 * 64
     table = said(capsys, "ls").splitlines()
-    assert table[0].split() == ["PARTITION", "NAME", "WRITTEN", "LEARNT", "OFFSET", "BYTES"]
+    assert table[0].split() == ["partition", "name", "written", "learnt", "offset", "bytes"]
     assert [line.split()[1] for line in table[1:]] == [one["name"] for one in found]
     assert table[-1].endswith("committed, goes on at 1,000")
     (shown,) = json.loads(said(capsys, "show"))

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from streamae.config import Config
 from streamae.errors import ConfigError
+from streamae.terminal import table
 from streamae.verbs.findings import tell
 from streamae.verbs.options import Verbs, add_verb, load
 
 if TYPE_CHECKING:
     from streamae.types import Archive
 
-NUMBERS = ("records_learnt", "offset")
-HEADING = (
-    f"{'PARTITION':<20} {'NAME':<8} {'WRITTEN':<24} {'LEARNT':>13} {'OFFSET':>13} {'BYTES':>12}"
-)
+HEADER = ("partition", "name", "written", "learnt", "offset", "bytes", "")
 
 
 def add(verbs: Verbs) -> None:
@@ -54,18 +52,18 @@ def _ls(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"snapshots": found}))
     else:
-        print("\n".join([HEADING, *map(_line, found)]))
+        print("\n".join(table(HEADER, map(_row, found))))
     return 0
 
 
-def _line(one: Mapping[str, Any]) -> str:
-    learnt, offset = ("-" if one[key] is None else f"{one[key]:,}" for key in NUMBERS)
-    note = "" if one["committed"] is None else f"committed, goes on at {one['committed']:,}"
-    written = one["written"] or "-"
-    columns = f"{one['partition']:<20} {one['name']} {written:<24} {learnt:>13} {offset:>13}"
-    return (
-        f"{columns} {one['bytes']:>12,}  {'; '.join(filter(None, [note, one['problem']]))}".rstrip()
+def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
+    learnt, offset = (
+        "-" if one[key] is None else f"{one[key]:,}" for key in ("records_learnt", "offset")
     )
+    goes_on = None if one["committed"] is None else f"committed, goes on at {one['committed']:,}"
+    note = "; ".join(filter(None, (goes_on, one["problem"])))
+    written = one["written"] or "-"
+    return one["partition"], one["name"], written, learnt, offset, f"{one['bytes']:,}", note
 
 
 def _show(arguments: argparse.Namespace) -> int:

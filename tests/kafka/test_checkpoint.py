@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from kafka import TopicPartition as KafkaPartition
 from streamae import checkpoint
 from streamae.archive import open_archive
 from streamae.config import Config
+from streamae.config import file as configfile
 from streamae.errors import ConfigError
 from streamae.kafka import GroupOffsets
 from streamae.local import MemoryLog
@@ -21,6 +23,7 @@ from tests import streams
 from tests.kafka.broker import Broker
 from tests.kafka.cluster import Cluster
 from tests.kafka.configs import named
+from tests.kafka.stream import Run, Stream
 from tests.kafka.worker import Member, commit
 
 KEEP = 4
@@ -86,7 +89,7 @@ def test_the_next_worker_goes_on_with_an_old_snapshot(
         GroupOffsets(config)
     offsets_before = archive.committed(partition)
     member.close()
-    name = checkpoint.kept(archive, config, partition)[1].name
+    name = list(checkpoint.kept(archive, config, partition))[1].name
     plan = checkpoint.plan(archive, config, name, position)
     assert archive.committed(partition) == offsets_before
     with ExitStack() as cleanups:
@@ -132,7 +135,35 @@ def test_a_rollback_mends_what_is_damaged(
         *("ok", "ok", "ok"),
         "fail",
     ]
-    name = checkpoint.kept(archive, config, partition)[1].name
+    name = list(checkpoint.kept(archive, config, partition))[1].name
     plan = checkpoint.plan(archive, config, name, "keep")
     GroupOffsets(config).commit(partition, plan.content, plan.offset)
     assert {check.verdict for check in checkpoint.checks(archive, config)} == {"ok"}
+
+
+@pytest.mark.slow
+def test_rewound_a_daemon_writes_the_same_once_more(cluster: Cluster, tmp_path: Path) -> None:
+    stream = Stream(cluster, "rewound", 600, partitions=1)
+    with Run(stream, tmp_path, "live") as run:
+        daemon = run.daemon()
+        for _ in range(2):  # A snapshot each.
+            stream.write(300)
+            run.complete([daemon.start()])
+        before = run.result()
+        config = configfile.load(daemon.settings, (), {})
+        with ExitStack() as cleanups:
+            archive = open_archive(config, cleanups)
+            every = list(checkpoint.every(archive, config))
+            middle = next(one for one in every if one.header is not None and one.header.ordinal)
+            plan = checkpoint.plan(archive, config, middle.name, "rewind")
+            offsets = checkpoint.open_offsets(config, cleanups)
+            offsets.commit(middle.partition, plan.content, plan.offset)
+        assert 0 < plan.offset <= 300
+        run.complete([daemon.start()])
+        after = run.result()
+    assert after.states == before.states
+    for name, log in before.outputs.items():
+        first, again = after.outputs[name][: len(log)], after.outputs[name][len(log) :]
+        assert first == log
+        assert again == log[len(log) - len(again) :]
+    assert len(after.outputs["scores", 0]) > 600
