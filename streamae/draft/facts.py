@@ -48,7 +48,8 @@ def facts(batches: Sequence[RecordBatch], record: RecordConfig) -> Facts:
                 first_reject = int(batch.offsets[reject.index])
     x = np.concatenate(parts)
     diff = Diff(DetectorConfig(max_keys=max(len(keys), 1)), record.features)
-    diff.fit(Inputs(x, np.zeros(len(x), np.int64), keys))
+    if len(x):
+        diff.fit(Inputs(x, np.zeros(len(x), np.int64), keys))
     rates = [_records_per_day(np.concatenate(pieces)) for pieces in times_ms.values()]
     known = [rate for rate in rates if rate is not None]
     return Facts(

@@ -31,6 +31,8 @@ class Field:
     """One field, over all records of a sample."""
 
     name: str
+    outside: bool = False
+    """Whether it stands beside an object `features`, so that it can be no feature."""
     kinds: Counter[Kind] = field(default_factory=Counter)
     values: Counter[str | float] = field(default_factory=Counter)
     """Texts and numbers, up to `MOST_VALUES` different ones."""
@@ -40,8 +42,6 @@ class Field:
     highest: float = float("-inf")
     dated: bool = True
     """Whether every text is a date and time."""
-    outside: bool = False
-    """Whether it stands beside an object `features`, so that it can be no feature."""
 
     @property
     def n(self) -> int:
@@ -75,12 +75,16 @@ class Field:
         """Take the value of the next record in."""
         kind = _kind(value)
         self.kinds[kind] += 1
-        if isinstance(value, str):
+        if isinstance(value, str) and kind == "text":
             self.dated = self.dated and _is_dated(value)
         elif isinstance(value, int | float) and kind == "number":
             self.whole = self.whole and float(value).is_integer()
             self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
-        if isinstance(value, str | int | float) and len(self.values) <= MOST_VALUES:
+        if (
+            kind != "missing"
+            and isinstance(value, str | int | float)
+            and len(self.values) <= MOST_VALUES
+        ):
             self.values[value] += 1
 
 
@@ -100,17 +104,16 @@ def survey(batches: Iterable[RecordBatch], record: RecordConfig) -> Survey:
     for batch in batches:
         for inside, outside in _records(batch, record):
             n_usable += any(_kind(value) == "number" for value in inside.values())
-            for name, value in inside.items():
-                fields.setdefault(name, Field(name)).add(value)
-            for name, value in outside.items():
-                if name not in inside:
-                    fields.setdefault(name, Field(name, outside=True)).add(value)
+            beside = {name: value for name, value in outside.items() if name not in inside}
+            for name, value in (inside | beside).items():
+                if _is_writable(name):
+                    fields.setdefault(name, Field(name, name in beside)).add(value)
     return Survey(fields, n_usable)
 
 
 def _records(
     batch: RecordBatch, record: RecordConfig
-) -> Iterator[tuple[Mapping[str, object], Mapping[str, object]]]:
+) -> Iterator[tuple[dict[str, object], dict[str, object]]]:
     """Yield each readable record's candidates for features, and the fields beside them."""
     default: Literal["csv", "json"] = "json" if batch.columns is None else "csv"
     for value, headers in zip(batch.values, batch.headers, strict=True):
@@ -121,7 +124,7 @@ def _records(
             found = parse(value, format_, record, batch.columns).values
         except RejectedError:
             continue
-        inside = found if isinstance(found, Mapping) else _numbered(found)
+        inside = dict(found) if isinstance(found, Mapping) else _numbered(found)
         yield inside, _outside(value or b"") if format_ == "json" else {}
 
 
@@ -133,14 +136,21 @@ def _outside(value: bytes) -> dict[str, Any]:
     """Return what stands beside an object or array `features`."""
     if b'"features"' not in value:
         return {}
-    top = json.loads(value)
+    top = json.loads(value, parse_int=float)  # An int may be beyond every double.
     if not isinstance(top, dict) or not isinstance(top.get("features"), dict | list):
         return {}
     return {name: below for name, below in top.items() if name != "features"}
 
 
+def _is_writable(text: str) -> bool:
+    """Return whether UTF-8 can hold the text: JSON may escape half a character."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _kind(value: object) -> Kind:
     if value is None or value != value:  # noqa: PLR0124 - NaN.
+        return "missing"
+    if isinstance(value, str) and not _is_writable(value):
         return "missing"
     kinds: dict[type, Kind] = {bool: "boolean", str: "text", dict: "object", list: "array"}
     return kinds.get(type(value), "number")

@@ -51,6 +51,8 @@ def draft(config: Config, sample: Sample, command: str) -> str:
             f"no field is a number ({'; '.join(left_out) or 'no record is readable'})"
         )
     known = facts(sample.batches, read.record)
+    if not len(known.x):
+        raise ConfigError(f"every record is a dead letter: {_rejects(known)}")
     entries = _given(config) | _record(read, known, config) | _detection(known, sample, config)
     return "\n".join([*_header(sample, known, command), *_lines(entries)]) + "\n"
 
@@ -59,9 +61,13 @@ def _header(sample: Sample, known: Facts, command: str) -> Iterator[str]:
     yield "# yaml-language-server: $schema=streamae.schema.json"
     yield f"# Drafted by `{_printable(command)}` from {sample.n_records:,} records."
     if known.rejects:
-        reasons = ", ".join(f"{reason} {n:,}" for reason, n in known.rejects.most_common())
-        yield f"# Dead letters among them: {reasons}; the first at offset {known.first_reject}."
+        yield f"# Dead letters among them: {_rejects(known)}."
     yield "# `streamae config init` alone prints every key with its default."
+
+
+def _rejects(known: Facts) -> str:
+    reasons = ", ".join(f"{reason} {n:,}" for reason, n in known.rejects.most_common())
+    return f"{reasons}; the first at offset {known.first_reject}"
 
 
 def _given(config: Config) -> dict[str, Entry]:

@@ -161,6 +161,12 @@ def test_names_of_any_kind(draft: Draft) -> None:
     assert config.record.features == tuple(names)
 
 
+def test_what_no_file_can_hold_is_passed_over(draft: Draft) -> None:
+    text = '{"features": {"a": 1, "\\ud800": 2}, "n": %s, "host": "\\ud800"}\n' % ("9" * 400)
+    config, _ = draft(text * 20)
+    assert config.record.features == ("a",)
+
+
 def test_dead_letters_are_counted(draft: Draft) -> None:
     lines = [json.dumps({"a": row % 9, "b": 1}) for row in range(100)]
     lines[7] = "{"
@@ -201,6 +207,7 @@ def test_vectors_have_no_counters_nor_times(draft: Draft) -> None:
         (["empty.jsonl"], "empty.jsonl has no records to draft a configuration from"),
         (["texts.jsonl"], "no field is a number (a: text, 1 value: 'b')"),
         (["broken.jsonl"], "no field is a number (no record is readable)"),
+        (["huge.jsonl"], "every record is a dead letter: out_of_range 2; the first at offset 0"),
         (["-"], "source.path: standard input cannot be read again"),
         (["kafka://x"], "kafka://x: write kafka://HOST:PORT/TOPIC"),
         (["--set", "source.kind=host"], "source.kind: what `host` sampled is not kept"),
@@ -219,6 +226,7 @@ def test_what_cannot_be_read_is_one_line(
     Path("empty.jsonl").touch()
     Path("texts.jsonl").write_text('{"a": "b"}\n')
     Path("broken.jsonl").write_text("{\n")
+    Path("huge.jsonl").write_text('{"a": 1e300}\n' * 2)
     assert main(["config", "init", *arguments]) == 78
     printed = capsys.readouterr()
     assert printed.out == ""
