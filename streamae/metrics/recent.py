@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from streamae.metrics.codes import RecentCodes
+from streamae.metrics.codes import RecentCodes, shown
 from streamae.metrics.history import History
 from streamae.metrics.trace import Point, Trace
 from streamae.types import Bools, Floats
@@ -19,8 +19,8 @@ _RATE_STEP_S = 0.25
 _WATCHED_S = 15.0
 """After its last request a page may be a tab in the background, which asks every ten seconds."""
 
-_CODES_STEP_S = 1.0
-"""Codes are worked out for a page alone, and one is drawn each second."""
+_CODES_STEP_S = 2.0
+"""Codes are worked out for a page alone; these and their plane take some milliseconds."""
 
 _UNWATCHED_STEP_S = 30.0
 """So that a page opened later has some to begin with."""
@@ -37,6 +37,7 @@ class Recent:
         self.transforms: Mapping[str, Any] | None = None
         """What is done to which features."""
         self._codes = RecentCodes()
+        self._plane: tuple[Floats, dict[str, Any] | None] | None = None
         self._coded_at = -np.inf
         self._watched_at = -np.inf
 
@@ -52,10 +53,13 @@ class Recent:
         self._coded_at = self._clock()
         self._codes.add(codes, flagged)
 
-    def codes(self) -> tuple[Floats, Bools]:
-        """Return the last codes [n, h] and which were flagged, for somebody who watches."""
+    def plane(self) -> dict[str, Any] | None:
+        """Return the last codes as a plane shows them, for somebody who watches."""
         self._watched_at = self._clock()
-        return self._codes.last()
+        codes, flagged = self._codes.last()
+        if self._plane is None or self._plane[0] is not codes:
+            self._plane = (codes, shown(codes, flagged))
+        return self._plane[1]
 
 
 class Throughput:

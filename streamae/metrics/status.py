@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from streamae.metrics.codes import shown
 from streamae.metrics.families import Metric
 from streamae.metrics.history import STEP_S, Sample
 from streamae.metrics.metrics import Metrics
@@ -178,11 +177,10 @@ class Status:
             if name not in owned:
                 return None
             recent = self._of(owned[name])
-            scores, codes = columns(recent.trace.points()), recent.codes()
-            throughput = recent.history.columns(self._clock())
-        # The loop must not wait for this.
-        plane = shown(*codes)
-        return {"partition": name, "scores": scores, "throughput": throughput, "code_plane": plane}
+            points, throughput = recent.trace.points(), recent.history.columns(self._clock())
+        # The loop must not wait for these.
+        drawn = {"scores": columns(points), "code_plane": recent.plane()}
+        return {"partition": name, "throughput": throughput, **drawn}
 
     def line(self) -> str:
         """Return the most important numbers in one line; cheap enough for the loop."""

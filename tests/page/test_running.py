@@ -26,8 +26,7 @@ def test_a_daemon_is_watched(tmp_path: Path, page: Page, complaints: list[str]) 
     }
     daemon = Daemon(tmp_path, settings).start()
     try:
-        line = daemon.wait_for('"url":')
-        page.goto(line.split('"url":"')[1].split('"')[0])
+        page.goto(daemon.address)
         expect(page.locator("#state")).to_have_text("Learning what is normal", timeout=30_000)
         expect(page.locator("#work")).to_contain_text("1 record")
         with source.open("ab") as file:
