@@ -26,6 +26,7 @@ def generated() -> dict[Path, str]:
         ROOT / "config/streamae.schema.json": json.dumps(reference.schema(), indent=2) + "\n",
         ROOT / "config/streamae.tests.schema.json": json.dumps(casefile.schema(), indent=2) + "\n",
         ROOT / "config/README.md": reference.document(),
+        ROOT / "config/tests/README.md": casefile.document(),
         ROOT / "deploy/metrics.md": metrics.reference(),
     }
 

@@ -20,6 +20,19 @@ from streamae.records import Severity
 
 NONE = Span(0, 0)
 
+_DOCUMENT = """\
+# Tests of a configuration
+
+`streamae test -c FILE TESTS.yaml...` runs the records of each test through the daemon's own
+pipeline. They come from `input`, or are made as `generate` says. What comes out has to be what is
+listed under `alerts`, `drifts` and `dead_letters`, and nothing else unless `at_most` allows more
+alerts. An alert meets an expectation when it agrees with every key that is given; each alert meets
+one.
+
+`pumps.yaml` and `shuttle.yaml` are examples for `../minimal.yaml`.
+
+{keys}"""
+
 if TYPE_CHECKING:
     DeadLetters = Section
 else:
@@ -129,6 +142,11 @@ def load(path: Path, environ: Mapping[str, str]) -> CaseFile:
     reader.read_yaml(read_text(path), str(path))
     document = assemble(reader, Document, partial(_check, path.parent), str(path))
     return CaseFile(path, document.tests, reader.places)
+
+
+def document() -> str:
+    """Return the reference of all keys as a Markdown document."""
+    return _DOCUMENT.format(keys=reference.table(Document))
 
 
 def schema() -> dict[str, Any]:

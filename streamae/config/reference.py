@@ -72,13 +72,17 @@ def document() -> str:
 
 
 def table(root: type[Section] = Config) -> str:
-    """Return every key with its values, default and meaning as a Markdown table."""
+    """Return every key with its values, default and meaning as a Markdown table.
+
+    How another value comes into force is said of the configuration alone.
+    """
     rows = [("Key", "Takes", "Default", "Meaning", "Changes by"), ("---",) * 5]
     rows += [
         (f"`{key.path}`", key.expected, f"`{_inline(key)}`", key.about, _CHANGES[key.change])
         for key in keys(root).values()
     ]
-    escaped = ([cell.replace("|", r"\|") for cell in row] for row in rows)
+    n_columns = 5 if root is Config else 4
+    escaped = ([cell.replace("|", r"\|") for cell in row[:n_columns]] for row in rows)
     return "".join(f"| {' | '.join(row)} |\n" for row in escaped)
 
 
