@@ -171,9 +171,10 @@ def plan(archive: Archive, config: Config, name: str, position: Position) -> Rol
         raise ConfigError(f"{to.partition}: no position is committed that could be kept")
     # A snapshot whose unfinished block begins at the position has nothing to learn again.
     _, arrays = snapshot.decode(to.stored.content)
-    header = msgspec.structs.replace(to.header, offset=committed.offset)
-    content = snapshot.encode(header, arrays)
     n_between = max(0, committed.offset - boundary)
+    skipped_from = boundary if n_between else to.header.skipped_from
+    header = msgspec.structs.replace(to.header, offset=committed.offset, skipped_from=skipped_from)
+    content = snapshot.encode(header, arrays)
     return Rollback(to, to.header, position, content, committed.offset, n_between)
 
 
@@ -201,6 +202,7 @@ def summary(one: Kept) -> dict[str, Any]:
         "bytes": len(one.stored.content),
         "records_learnt": None if header is None else header.ordinal,
         "offset": None if header is None else header.offset,
+        "skipped_from": None if header is None else header.skipped_from,
         "committed": None if one.committed is None else one.committed.offset,
         "problem": one.problem,
     }

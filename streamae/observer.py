@@ -147,6 +147,14 @@ class Observer:
             relearn_from=pipeline.position,
             committed=committed,
         )
+        if pipeline.skipped_from is not None:
+            log.warning(
+                "rolled back with the position kept: records before it were not learnt, so scores"
+                " are not what an undisturbed run would have given",
+                partition=str(pipeline.partition),
+                skipped_from=pipeline.skipped_from,
+                position=pipeline.boundary.offset,
+            )
 
     def input_gone(self, partition: TopicPartition, wanted: int, taken: int) -> None:
         """Take note of a log that was cut behind the unfinished block's first record."""

@@ -41,6 +41,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """The configuration keys the arrays depend on."""
     state: dict[str, Any]
     """State of the parts that have no arrays."""
+    skipped_from: int | None = None
+    """Records from here to `offset` were not learnt, for a rollback kept the position."""
     checksum: str = ""
 
 

@@ -146,8 +146,12 @@ def test_with_its_position_kept_an_old_model_goes_on(
     pipeline = Pipeline.restored(config, IN, path.read_bytes())
     said(capsys, "rollback", first["name"], "--position=keep", "--yes")
     write(directory / "in.jsonl", streams.values(300, seed=5))
+    assert kept(capsys)[-1]["skipped_from"] == first["offset"]
+    assert f"skipped from {first['offset']}" in said(capsys, "ls")
     before = len((directory / "scores.jsonl").read_bytes().splitlines())
-    assert daemon() == 0
+    assert run(("run",), KEEP) == 0
+    assert "rolled back with the position kept" in capsys.readouterr().err
+    assert kept(capsys)[-1]["skipped_from"] is None
     pipeline.skip_to(N)
     source = FileSource(config.source)
     source.seek(IN, N)

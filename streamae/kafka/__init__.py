@@ -11,6 +11,7 @@ from streamae.errors import ConfigError
 from streamae.kafka.archive import KafkaArchive
 from streamae.kafka.checks import checks
 from streamae.kafka.client import GroupMember, Transactions
+from streamae.kafka.faults import is_codec_missing
 from streamae.kafka.labels import KafkaLabels
 from streamae.kafka.letters import TopicSender
 from streamae.kafka.offsets import GroupOffsets
@@ -45,6 +46,7 @@ __all__ = [
     "connect",
     "create_topics",
     "existing_topics",
+    "is_codec_missing",
     "required_topics",
 ]
 

@@ -37,6 +37,8 @@ class Meaning(NamedTuple):
     advice: str
 
 
+CODECS = (errors.UnsupportedCodecError, errors.UnsupportedCompressionTypeError)
+
 MEANINGS = (
     Meaning(REFUSALS[:3], AuthenticationError, "authentication failed"),
     Meaning(
@@ -71,7 +73,7 @@ MEANINGS = (
         "a topic is missing; `streamae topics --create` makes what can be made",
     ),
     Meaning(
-        (errors.UnsupportedCodecError, errors.UnsupportedCompressionTypeError),
+        CODECS,
         ConfigError,
         "the input is compressed with a codec whose Python package is not installed",
     ),
@@ -91,6 +93,11 @@ def translated(error: Exception, doing: str) -> StreamaeError:
         if isinstance(root, meaning.kinds):
             return meaning.raised(f"{doing}: {meaning.advice} ({root})")
     return TemporaryError(f"{doing}: {root}")
+
+
+def is_codec_missing(error: StreamaeError) -> bool:
+    """Return whether kafka-python could not decompress what the other client can."""
+    return isinstance(cause(error), CODECS)
 
 
 def cause(error: BaseException) -> BaseException:

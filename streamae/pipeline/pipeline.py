@@ -48,6 +48,8 @@ class Pipeline:
         self.partition = partition
         self.position = offset
         """Next offset to read."""
+        self.skipped_from: int | None = None
+        """See `snapshot.Header`; of the snapshot this was restored from."""
         self.online: OnlineDetector | None = None
         """None until the features are known."""
         self._decoder: Decoder | None = None
@@ -71,6 +73,7 @@ class Pipeline:
         header, arrays = snapshot.decode(blob)
         snapshot.check_fits(header, config)
         pipeline = cls(config, partition, header.offset, stage, labels)
+        pipeline.skipped_from = header.skipped_from
         pipeline._judge.load_state(header.state["judge"])
         pipeline._limit.counts = RejectCounts(*header.state["rejects"])
         if header.features is not None:

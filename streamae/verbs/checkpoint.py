@@ -61,7 +61,8 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
         "-" if one[key] is None else f"{one[key]:,}" for key in ("records_learnt", "offset")
     )
     goes_on = None if one["committed"] is None else f"committed, goes on at {one['committed']:,}"
-    note = "; ".join(filter(None, (goes_on, one["problem"])))
+    skipped = None if one["skipped_from"] is None else f"skipped from {one['skipped_from']:,}"
+    note = "; ".join(filter(None, (goes_on, skipped, one["problem"])))
     written = one["written"] or "-"
     return one["partition"], one["name"], written, learnt, offset, f"{one['bytes']:,}", note
 

@@ -132,6 +132,10 @@ def test_a_codec_that_cannot_be_read_is_named(
     assert failed.startswith(f"{topic}-0: ")
     assert "codec whose Python package is not installed" in failed
     assert "zstd" in failed
+    confluent = msgspec.structs.replace(config.kafka, client="confluent")
+    found = checks_of(config, kafka=confluent)
+    assert texts(found, "fail") == []
+    assert any("a run can read it" in line for line in texts(found, "warn"))
     alter(cluster, topic, {"compression.type": "lz4"})
     (failed,) = texts(list(checks(config, N)), "fail")
     assert failed.startswith(f"{topic}: compression.type=lz4, which kafka-python cannot read")
