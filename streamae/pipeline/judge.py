@@ -19,9 +19,12 @@ from streamae.detector import Learned
 from streamae.episodes import Flagged, Times
 from streamae.errors import SnapshotError
 from streamae.pipeline.online import OnlineDetector, Scored
-from streamae.pipeline.processed import Processed
+from streamae.pipeline.processed import Examined, Processed
 from streamae.records import Reasons
 from streamae.types import TopicPartition
+
+MOST_NAMED = 100
+"""Features whose part in a record's score is told; a stream may have ten thousand."""
 
 
 class Judge:
@@ -102,6 +105,28 @@ class Judge:
         events, suppressed = self._alerter.process(flagged, times, explain)
         done.suppressed.update(suppressed)
         done.add(events)
+
+    def examine(self, online: OnlineDetector, scored: Scored) -> Examined:
+        """Return what there is to say about the first of new records; open no episode."""
+        slot, alpha = scored.slots.start, self.alpha(online)
+        threshold = online.detector.threshold(alpha) if alpha else math.nan
+        p_value = float(scored.scores.p_value[slot])
+        flagged = bool(alpha) and p_value <= alpha
+        recons = online.reconstructions(scored.slots)
+        return Examined(
+            ordinal=scored.first_ordinal + slot,
+            block=online.detector.n_blocks,
+            key=scored.rows.inputs.keys[0],
+            timestamp_ms=int(scored.rows.inputs.timestamps_ms[0]),
+            columns=online.block.x[slot].copy(),
+            score=float(scored.scores.score[slot]),
+            p_value=p_value,
+            alpha=alpha,
+            threshold=threshold,
+            severity=self._alerter.severity(p_value, self._budget.share) if flagged else None,
+            reasons=None if recons is None else online.explain(scored, slot, threshold, MOST_NAMED),
+            recons=None if recons is None else recons[0],
+        )
 
     def close_block(
         self, online: OnlineDetector, scored: Scored, alpha: float, done: Processed

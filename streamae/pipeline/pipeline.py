@@ -18,7 +18,7 @@ from streamae.pipeline import outputs
 from streamae.pipeline.judge import Judge
 from streamae.pipeline.limits import RejectCounts, RejectLimit
 from streamae.pipeline.online import OnlineDetector, Rows
-from streamae.pipeline.processed import Boundary, Processed, Rejected
+from streamae.pipeline.processed import Boundary, Examined, Processed, Rejected
 from streamae.transforms import Inputs
 from streamae.types import Bools, LabelLog, RecordBatch, TopicPartition
 
@@ -151,6 +151,16 @@ class Pipeline:
         self.position = batch.next_offset
         done.n_open_episodes = self._judge.n_open_episodes
         return done
+
+    def examine(self, batch: RecordBatch) -> Examined | None:
+        """Score and explain the only record of `batch` as the next one; None when it is rejected.
+
+        It is not learnt from, but stays in the block: no record can be processed afterwards.
+        """
+        _, decoded, _ = self._decode(batch, Processed(), enforce_limit=False)
+        for online, rows, _ in self._pieces(batch, decoded):
+            return self._judge.examine(online, online.score(rows))
+        return None
 
     def _decode(
         self, batch: RecordBatch, done: Processed, *, enforce_limit: bool

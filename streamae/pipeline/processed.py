@@ -10,7 +10,7 @@ import numpy as np
 from streamae.detector import Learned
 from streamae.pipeline.labels import Labelled
 from streamae.pipeline.limits import RejectCounts
-from streamae.records import Event, Suppression
+from streamae.records import Event, Reasons, Severity, Suppression
 from streamae.types import Floats, Longs, Output
 
 
@@ -67,6 +67,31 @@ class Processed:
         for event, output in events:
             self.alerts.append(event)
             self.outputs.append(output)
+
+
+class Examined(NamedTuple):
+    """A record as the model sees it that would have to score it next."""
+
+    ordinal: int
+    block: int
+    """Blocks learnt before."""
+    key: bytes | None
+    timestamp_ms: int
+    columns: Floats
+    """[k], what the detector reads."""
+    score: float
+    """NaN where there is no model yet."""
+    p_value: float
+    alpha: float
+    """P-value at which records are flagged; 0 during warm-up."""
+    threshold: float
+    """The score whose p-value is `alpha`; NaN during warm-up."""
+    severity: Severity | None
+    """None when it is not flagged."""
+    reasons: Reasons | None
+    """All that makes up the score; None where there is no model yet."""
+    recons: Floats | None
+    """[d], what its code stands for; None where there is no model yet."""
 
 
 class Boundary(NamedTuple):

@@ -81,13 +81,14 @@ class Playback:
         if labels is not None:
             self.notes.append("labels that came while the daemon ran may make a difference")
 
-    def run(self, end: int) -> Iterator[Processed]:
-        """Process the log from the position to before offset `end`."""
+    def run(self, end: int, *, by_block: bool = False) -> Iterator[Processed]:
+        """Process the log from the position to before offset `end`, a poll or a block at a time."""
         for batch in self._archive.records(self.partition, self.pipeline.position, end):
             for piece in self._pieces(batch):
-                done = self.pipeline.process(piece)
-                self.n_alerts += len(done.alerts)
-                yield done
+                for part in self._blocks(piece) if by_block else (piece,):
+                    done = self.pipeline.process(part)
+                    self.n_alerts += len(done.alerts)
+                    yield done
 
     def skip(self, end: int) -> None:
         """Process the log to before offset `end`, for the state alone."""
@@ -104,6 +105,16 @@ class Playback:
                 yield head
             self._judge_by(change.after)
         yield batch
+
+    def _blocks(self, batch: RecordBatch) -> Iterator[RecordBatch]:
+        """Cut the batch so that no part reaches over a block boundary."""
+        while len(batch):
+            online = self.pipeline.online
+            head = batch.head(online.room if online else self._config.detector.block_size)
+            batch = batch.tail(len(head))
+            yield head
+        if batch.next_offset > self.pipeline.position:
+            yield batch
 
     def _empty(self, changes: list[_Changed], labels: LabelLog | None) -> Pipeline:
         first = self._archive.bounds(self.partition).first

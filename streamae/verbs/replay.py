@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,13 +113,17 @@ def _comparison(report: "Report") -> Iterator[str]:
         yield from (f"    {name:<14}{value}" for name, value in found.difference.render())
 
 
+def _counted(alerts: Sequence[object]) -> str:
+    return f"{len(alerts):,} alert{'' if len(alerts) == 1 else 's'}"
+
+
 def _changes(report: "Report") -> Iterator[str]:
     from streamae.terminal import table
 
     changes = report.changes or []
     kinds = [change.kind for change in changes]
     yield (
-        f"  {len(report.alerts):,} alerts as configured; {kinds.count('appears'):,} would appear,"
+        f"  {_counted(report.alerts)} as configured; {kinds.count('appears'):,} would appear,"
         f" {kinds.count('disappears'):,} disappear, {kinds.count('severity'):,} change severity"
     )
     if not changes:
@@ -155,7 +159,7 @@ def _changes(report: "Report") -> Iterator[str]:
 def _alerts(report: "Report") -> Iterator[str]:
     from streamae.terminal import table
 
-    yield f"  {len(report.alerts):,} alerts"
+    yield f"  {_counted(report.alerts)}"
     if not report.alerts:
         return
     header = ("alert", "offset", "event time", "key", "severity", "score", "threshold", "feature")

@@ -157,3 +157,19 @@ def test_bad_input_is_one_line(
     assert printed.out == ""
     assert len(printed.err.splitlines()) == 1
     assert reason in printed.err
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_an_alert_is_explained(
+    finished: Finished, cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "explain.yaml"
+    file.write_text(yaml.safe_dump(finished.settings))
+    events = map(json.loads, cluster.values(f"{finished.run.group}.alerts"))
+    alert = [event for event in events if event["type"] == "anomaly"][-1]
+    assert main(["explain", alert["alert_id"], "-c", str(file), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["source"] == alert["source"]
+    assert found["attribution"][: len(alert["attribution"])] == alert["attribution"]
+    assert found["verdict"]["threshold"] == alert["threshold"]
