@@ -47,7 +47,7 @@ def facts(batches: Sequence[RecordBatch], record: RecordConfig) -> Facts:
             if first_reject is None:
                 first_reject = int(batch.offsets[reject.index])
     x = np.concatenate(parts)
-    diff = Diff(DetectorConfig(max_keys=max(len(keys), 1)), record.features)
+    diff = Diff(DetectorConfig(max_keys=max(len(set(keys)), 1)), record.features)
     if len(x):
         diff.fit(Inputs(x, np.zeros(len(x), np.int64), keys))
     rates = [_records_per_day(np.concatenate(pieces)) for pieces in times_ms.values()]

@@ -40,11 +40,12 @@ def roles(batches: Sequence[RecordBatch], record: RecordConfig) -> Roles:
     key = _chosen(fields, record.key_field, keys)
     rest = [field for field in fields.values() if field is not key and field is not time]
     features = [field for field in rest if _is_feature(field, record)]
+    names = tuple(field.name for field in features)
     return Roles(
         record=structs.replace(
             record,
             format=format_,
-            features=tuple(field.name for field in features),
+            features=names if record.features == "auto" else record.features,
             key_field=key and key.name,
             timestamp_field=time and time.name,
             timestamp_unit=(time and time.time_unit) or record.timestamp_unit,

@@ -120,13 +120,14 @@ def test_the_drafted_file_runs(draft: Draft, capsys: pytest.CaptureFixture[str])
 
 def test_what_is_set_stays(draft: Draft) -> None:
     more = (
-        "--set record.key_field=site --set record.features=flow,heat --set alerting.budget=0.01"
-        " --set detector.diff=[] --set log.level=debug --set name=mine"
+        "--set record.key_field=site --set record.features=heat,rust,flow --set name=mine"
+        " --set alerting.budget=0.01 --set detector.diff=[] --set log.level=debug"
         " --set kafka.sasl_password=hunter2"
     )
     config, text = draft(records(), more=more)
     assert (config.name, config.record.key_field, config.log.level) == ("mine", "site", "debug")
-    assert config.record.features == ("flow", "heat")
+    assert config.record.features == ("heat", "rust", "flow")
+    assert "- rust  # in no record that can be read" in text
     assert (config.alerting.budget, config.detector.diff) == (0.01, ())
     assert "hunter2" not in text
     assert "# A secret: give it by STREAMAE_KAFKA__SASL_PASSWORD." in text
