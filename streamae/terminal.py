@@ -23,6 +23,13 @@ _PLAIN_LINES = 5
 """Progress lines of a whole run where nothing can be redrawn, one per fifth."""
 
 
+def printable(text: str) -> str:
+    """Return text of anybody's with what would move a cursor, or not print, written as escapes."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Return lines of aligned columns, the header first."""
     lines = [header, *rows]

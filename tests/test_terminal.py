@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from streamae.terminal import Terminal
+from streamae.terminal import Terminal, printable
 
 
 class Screen(io.StringIO):
@@ -16,6 +16,18 @@ class Screen(io.StringIO):
 
 class AsciiScreen(Screen):
     encoding = "ascii"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("é 😀 'x'", "é 😀 'x'"),
+        ("a\x1b[2Jb\n", "a\\x1b[2Jb\\n"),
+        ("\ud800\uffff", "\\ud800\\uffff"),
+    ],
+)
+def test_printable(text: str, shown: str) -> None:
+    assert printable(text) == shown
 
 
 def test_plain_output_has_no_escapes() -> None:

@@ -8,9 +8,8 @@ import msgspec
 
 from streamae.cases.compare import Mismatch
 from streamae.cases.outcome import Outcome
+from streamae.terminal import printable
 
-_NO_XML = {code: "\N{REPLACEMENT CHARACTER}" for code in range(32) if chr(code) not in "\t\n\r"}
-"""Control characters, which XML cannot hold and keys of records can."""
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
 
 
@@ -37,7 +36,7 @@ def render(result: Result) -> str:
     counts += [_count(len(outcome.drifts), "drift")] * bool(outcome.drifts)
     counts += [_count(outcome.dead_letters.total(), "dead letter")] * bool(outcome.dead_letters)
     verdict = "ok  " if result.passed else "FAIL"
-    line = f"{verdict}  {result.path}: {result.name} ({', '.join(counts)})"
+    line = f"{verdict}  {result.path}: {printable(result.name)} ({', '.join(counts)})"
     return "\n".join([line, *(f"      {line}" for line in _lines(result.mismatches))])
 
 
@@ -83,11 +82,11 @@ def junit(results: Sequence[Result]) -> str:
                 suite,
                 "testcase",
                 classname=path,
-                name=result.name.translate(_NO_XML),
+                name=printable(result.name),
                 time=f"{result.seconds:.3f}",
             )
             if not result.passed:
-                lines = [line.translate(_NO_XML) for line in _lines(result.mismatches)]
+                lines = list(_lines(result.mismatches))
                 failure = ElementTree.SubElement(case, "failure", message=lines[0])
                 failure.text = "\n".join(lines)
     ElementTree.indent(root)
@@ -96,8 +95,8 @@ def junit(results: Sequence[Result]) -> str:
 
 def _lines(mismatches: Sequence[Mismatch]) -> Iterator[str]:
     for mismatch in mismatches:
-        yield mismatch.message
-        yield from (f"  {line}" for line in mismatch.detail)
+        yield printable(mismatch.message)
+        yield from (f"  {printable(line)}" for line in mismatch.detail)
 
 
 def _count(n: int, noun: str) -> str:

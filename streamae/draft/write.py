@@ -17,6 +17,7 @@ from streamae.draft.facts import Facts, facts
 from streamae.draft.roles import Roles, in_words, roles
 from streamae.draft.sample import Sample
 from streamae.errors import ConfigError
+from streamae.terminal import printable
 from streamae.types import Floats
 
 ALERTS_PER_DAY = 20
@@ -59,7 +60,7 @@ def draft(config: Config, sample: Sample, command: str) -> str:
 
 def _header(sample: Sample, known: Facts, command: str) -> Iterator[str]:
     yield "# yaml-language-server: $schema=streamae.schema.json"
-    yield f"# Drafted by `{_printable(command)}` from {sample.n_records:,} records."
+    yield f"# Drafted by `{printable(command)}` from {sample.n_records:,} records."
     if known.rejects:
         yield f"# Dead letters among them: {_rejects(known)}."
     yield "# `streamae config init` alone prints every key with its default."
@@ -174,7 +175,7 @@ def _lines(entries: Mapping[str, Entry]) -> Iterator[str]:
 def _wrapped(line: str, indent: str) -> list[str]:
     start = f"{indent}# "
     return textwrap.wrap(
-        _printable(line), _LINE_CHARS, initial_indent=start, subsequent_indent=start
+        printable(line), _LINE_CHARS, initial_indent=start, subsequent_indent=start
     )
 
 
@@ -187,10 +188,3 @@ def _inline(value: Any) -> str:
     text = re.sub(r"\$\{([^{}]*)\}", r"${{\1}}", value)
     plain = _PLAIN.fullmatch(text) and yaml.safe_load(text) == text
     return text if plain else yaml.safe_dump(text, default_style='"', width=math.inf).rstrip("\n")
-
-
-def _printable(text: str) -> str:
-    """Return text of the data's authors so that it can stand in a comment."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )

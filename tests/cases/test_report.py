@@ -17,8 +17,8 @@ PASSED = Result("b.yaml", "good", Outcome(n_records=1), [], 0.5)
 def test_text() -> None:
     assert render(PASSED) == "ok    b.yaml: good (1 record, 0 alerts)"
     assert render(FAILED).splitlines() == [
-        "FAIL  a.yaml: bad <\x00> (1,234 records, 1 alert, 1 drift, 2 dead letters)",
-        "      it\x1b",
+        "FAIL  a.yaml: bad <\\x00> (1,234 records, 1 alert, 1 drift, 2 dead letters)",
+        "      it\\x1b",
         "        why",
     ]
 
@@ -44,10 +44,10 @@ def test_junit_is_xml_whatever_the_names() -> None:
     assert suites == [("a.yaml", "1", "1"), ("b.yaml", "2", "0")]
     (case,) = root[0]
     assert (case.get("classname"), case.get("time")) == ("a.yaml", "0.250")
-    assert case.get("name") == "bad <�>"
+    assert case.get("name") == "bad <\\x00>"
     (failure,) = case
-    assert failure.get("message") == "it�"
-    assert failure.text == "it�\n  why"
+    assert failure.get("message") == "it\\x1b"
+    assert failure.text == "it\\x1b\n  why"
     assert [len(case) for case in root[1]] == [0, 0]
 
 
