@@ -27,8 +27,9 @@ def checks(config: Config, n: int) -> Iterator[Check]:
 
     Raise `UnreachableError` or `AuthenticationError` when the brokers cannot be asked at all.
     """
-    yield _device(config)
-    readable = True
+    device = _device(config)
+    yield device
+    readable = device.verdict == "ok"
     for check in _parts(config):
         readable &= check.verdict != "fail" or check.subject not in config.source.topics
         yield check

@@ -127,7 +127,7 @@ class Trial:
             text = "over" if done >= 1.0 else f"{done:.0%} done"
             self.note("ok", f"the warm-up is {text}")
         elif not budget.share:
-            text = "needs event times of more than one block"
+            text = "is counted by event times, and there are none yet: no record would be judged"
             self.note("warn", f"alerting.budget {config.alerting.budget!r} {text}")
         else:
             size = config.detector.block_size
@@ -156,7 +156,7 @@ def what_is_gone(boundary: int, committed: int, edges: Edges) -> tuple[Verdict, 
     """Return what a restart misses in a log: of its end, or from the snapshot's boundary on."""
     if committed > edges.end:
         text = f"offset {committed} is committed, and the log ends at {edges.end}: it was truncated"
-        return "fail", f"{text} or made anew; set the offsets of the group"
+        return "fail", f"{text} or made anew; start afresh by another `name` or state directory"
     if boundary < edges.first:
         n = max(edges.first - committed, 0)
         text = f"the log begins at {edges.first}, behind the block that was begun at {boundary}"

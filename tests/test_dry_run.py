@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from streamae.cli import main
 from tests import streams
@@ -81,6 +82,15 @@ def test_findings(override: str, said: str, capsys: pytest.CaptureFixture[str]) 
     assert run(DRY_RUN, override) == 1
     failed = [line for line in lines(capsys) if line.startswith("fail")]
     assert said in failed[0]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+@pytest.mark.usefixtures("directory")
+def test_without_the_device_nothing_is_scored(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(DRY_RUN, "detector.device=cuda") == 1
+    said = lines(capsys)
+    assert said[0] == "fail  device: detector.device: no CUDA device can be used here"
+    assert not any("in-0" in line for line in said)
 
 
 @pytest.mark.usefixtures("directory")

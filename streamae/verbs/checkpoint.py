@@ -11,7 +11,7 @@ from streamae.config import Config
 from streamae.errors import ConfigError
 from streamae.terminal import table
 from streamae.verbs.findings import tell
-from streamae.verbs.options import Verbs, add_verb, load
+from streamae.verbs.options import Verbs, add_verb, load, use_machine
 
 if TYPE_CHECKING:
     from streamae.types import Archive
@@ -71,6 +71,7 @@ def _show(arguments: argparse.Namespace) -> int:
     from streamae import checkpoint
 
     with _opened(arguments) as (config, archive):
+        use_machine(config)
         if arguments.names:
             chosen = [checkpoint.find(archive, config, name) for name in arguments.names]
         else:
