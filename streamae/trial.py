@@ -172,7 +172,7 @@ def _blame(alert: Alert) -> str:
     """Return how bad the record is and what most gave it away."""
     text = f"{alert.severity}, p-value {alert.p_value:.2g}"
     if alert.key is not None:
-        text = f"{alert.key}, {text}"
+        text = f"key {alert.key}, {text}"
     if not alert.attribution:
         return text
     worst = alert.attribution[0]
