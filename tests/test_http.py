@@ -3,6 +3,7 @@
 import logging
 import math
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def state(kept: State) -> State:
 @pytest.fixture(autouse=True)
 def _always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "_FRESH_S", 0.0)
+    monkeypatch.setattr(pages, "_FRESH_TIMES", 0)
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +233,20 @@ def test_status_is_made_once_for_all_who_ask_at_the_same_time(
     finally:
         server.stop()
     assert [answer["records"] for answer in answers] == [0] * 5
+
+
+def test_what_takes_long_is_made_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "_FRESH_TIMES", 10_000)
+    made: list[str] = []
+    shared = pages._Shared(lambda name: made.append(name) or time.sleep(0.01))
+    for name in ("a", "a", "b", "a"):
+        shared(name)
+    assert made == ["a", "b"]
+    monkeypatch.setattr(pages, "_FRESH_TIMES", 0)
+    quick = pages._Shared(made.append)
+    for _ in range(3):
+        quick("c")
+    assert made[2:] == ["c"] * 3
 
 
 def test_the_files_of_the_page(server: Server) -> None:

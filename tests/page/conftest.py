@@ -15,6 +15,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 @pytest.fixture
 def feed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
     monkeypatch.setattr(pages, "_FRESH_S", 0.0)
+    monkeypatch.setattr(pages, "_FRESH_TIMES", 0)
     feed = Feed()
     yield feed
     feed.server.stop()

@@ -96,7 +96,7 @@ function configuration(status, now) {
   const failed = status.config_last_reload_successful === 0;
   const since = status.config_last_reload_success_timestamp_seconds;
   const inForce = known(since) ? `in force for ${age(now - since)}` : "in force";
-  const note = failed ? `the last reload failed; the one before is ${inForce}` : inForce;
+  const note = failed ? `the last reload failed, the log says why; the one before is ${inForce}` : inForce;
   return { name: "Configuration", level: failed ? LOOK : GOOD, mark: failed ? "look" : "good", note };
 }
 
