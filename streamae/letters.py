@@ -1,9 +1,10 @@
 """Dead letters that the decoder of today reads, on their way back to the input."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -19,7 +20,7 @@ from streamae.records import ERROR_HEADER, source_of
 from streamae.types import Archive, Output, RecordBatch, TopicPartition
 
 N_AT_ONCE = 500
-"""Letters of one transaction, when no rate asks for fewer."""
+"""Letters that are held and sent together, when no rate asks for fewer."""
 
 
 class Sender(Protocol):
@@ -53,57 +54,87 @@ class Wanted(NamedTuple):
 
 
 @dataclass(slots=True)
-class Sorted:
-    """The dead letters of a partition that are asked for."""
+class Tally:
+    """What was found among the dead letters of a partition that are asked for."""
 
-    partition: TopicPartition
-    ready: list[Letter] = field(default_factory=list)
-    """What is a record by now, in the order of the input."""
-    rejects: list[tuple[Letter, Reject]] = field(default_factory=list)
-    """What still is none."""
+    n_ready: int = 0
+    """Those that are records by now."""
+    rejects: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Those that still are none, by reason: how many, and what is wrong with the first."""
     n_sent: int = 0
     """Those with a receipt."""
     n_unknown: int = 0
     """Messages that do not say which record of this input they are."""
 
-    def lines(self) -> Iterator[str]:
+    def reject(self, letter: Letter, reject: Reject) -> None:
+        """Count a letter that still is no record."""
+        first = f"first at offset {letter.offset}: {reject.detail}"
+        n, first = self.rejects.get(reject.reason.value, (0, first))
+        self.rejects[reject.reason.value] = (n + 1, first)
+
+    def lines(self, partition: TopicPartition) -> Iterator[str]:
         """Yield what people need to know."""
-        still = len(self.rejects)
-        yield f"{self.partition}: {len(self.ready):,} dead letters are records by now"
-        if still:
-            reasons = sorted({reject.reason.value for _, reject in self.rejects})
-            for reason in reasons:
-                found = [(one, no) for one, no in self.rejects if no.reason.value == reason]
-                letter, reject = found[0]
-                yield (
-                    f"  {len(found):,} still are not: {reason}, first at offset {letter.offset}:"
-                    f" {reject.detail}"
-                )
+        yield f"{partition}: {self.n_ready:,} dead letters are records by now"
+        for reason, (n, first) in self.rejects.items():
+            yield f"  {n:,} still are not: {reason}, {first}"
         if self.n_sent:
             yield f"  {self.n_sent:,} were sent back before"
         if self.n_unknown:
             yield f"  {self.n_unknown:,} do not say which record of this input they are"
 
 
-def sort(
-    archive: Archive, config: Config, partition: TopicPartition, wanted: Wanted, sent: set[int]
-) -> Sorted:
-    """Return the wanted letters of a partition, those in `sent` only counted."""
-    sorted_ = Sorted(partition)
-    found: dict[int, Letter] = {}
+def ready(
+    archive: Archive,
+    config: Config,
+    partition: TopicPartition,
+    wanted: Wanted,
+    sent: Collection[int],
+    tally: Tally,
+) -> Iterator[Sequence[Letter]]:
+    """Yield the letters of a partition that are records by now, a few hundred at most at a time.
+
+    Those in `sent` are only counted, and each is taken once: a rewind, or a delivery at least once,
+    writes a letter again.
+    """
+    decoder, columns = _decoder(archive, config, partition)
+    seen: set[int] = set()
+    new: list[Letter] = []
     for written in archive.outputs("dead_letters", partition):
         source = source_of(written.output)
         if source is None or (source.topic, source.partition) != partition:
-            sorted_.n_unknown += 1
+            tally.n_unknown += 1
             continue
         letter = _letter(source.offset, written.output)
-        if wanted.take(letter):
-            # A rewind, or a delivery at least once, writes a letter again.
-            found[letter.offset] = letter
-    letters = [found[offset] for offset in sorted(found.keys() - sent)]
-    sorted_.n_sent = len(found) - len(letters)
-    _decode(archive, config, letters, sorted_)
-    return sorted_
+        if letter.offset in seen or not wanted.take(letter):
+            continue
+        seen.add(letter.offset)
+        if letter.offset in sent:
+            tally.n_sent += 1
+            continue
+        new.append(letter)
+        if len(new) == N_AT_ONCE:
+            yield from _decoded(decoder, columns, new, tally)
+            new = []
+    yield from _decoded(decoder, columns, new, tally)
+
+
+def send(
+    sender: Sender,
+    partition: TopicPartition,
+    letters: Iterable[Sequence[Letter]],
+    per_s: int | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Send letters, at most `per_s` a second; return how many that were."""
+    size, n_sent = min(per_s or N_AT_ONCE, N_AT_ONCE), 0
+    for some in letters:
+        for start in range(0, len(some), size):
+            if n_sent and per_s is not None:
+                sleep(size / per_s)
+            now = some[start : start + size]
+            sender.send(partition, now)
+            n_sent += len(now)
+    return n_sent
 
 
 def _letter(offset: int, output: Output) -> Letter:
@@ -117,9 +148,10 @@ def _letter(offset: int, output: Output) -> Letter:
     return Letter(offset, reason, replace(output, headers=tuple(kept)))
 
 
-def _decode(archive: Archive, config: Config, letters: list[Letter], into: Sorted) -> None:
-    """Part the letters into those the decoder takes and the others."""
-    partition = into.partition
+def _decoder(
+    archive: Archive, config: Config, partition: TopicPartition
+) -> tuple[Decoder, tuple[str, ...] | None]:
+    """Return a decoder to the features of the saved state, and the columns of a CSV file."""
     columns = None
     if config.source.kind == "file" and config.source.path.endswith(".csv"):
         batch = next(iter(archive.records(partition, 0, 1)), None)
@@ -130,35 +162,34 @@ def _decode(archive: Archive, config: Config, letters: list[Letter], into: Sorte
         header, _ = snapshot.decode(archive.load(partition, committed.pointer))
         if header.features is not None:
             decoder.freeze(header.features)
+    return decoder, columns
+
+
+def _decoded(
+    decoder: Decoder, columns: tuple[str, ...] | None, letters: list[Letter], tally: Tally
+) -> Iterator[Sequence[Letter]]:
+    """Yield the letters that the decoder takes; count them and the others."""
+    if not letters:
+        return
+    letters = sorted(letters, key=attrgetter("offset"))
+    records = [letter.record for letter in letters]
     batch = RecordBatch(
-        partition=partition,
-        offsets=np.array([one.offset for one in letters], dtype=np.int64),
-        timestamps_ms=np.array([one.record.timestamp_ms for one in letters], dtype=np.int64),
-        keys=[one.record.key for one in letters],
-        values=[one.record.value for one in letters],
-        headers=[one.record.headers for one in letters],
-        next_offset=letters[-1].offset + 1 if letters else 0,
+        partition=records[0].source,
+        offsets=np.array([letter.offset for letter in letters], dtype=np.int64),
+        timestamps_ms=np.array([record.timestamp_ms for record in records], dtype=np.int64),
+        keys=[record.key for record in records],
+        values=[record.value for record in records],
+        headers=[record.headers for record in records],
+        next_offset=letters[-1].offset + 1,
         columns=columns,
     )
     decoded = decoder.decode(batch)
-    into.ready = [letters[row] for row in decoded.rows.tolist()]
-    into.rejects = [(letters[reject.index], reject) for reject in decoded.rejects]
-
-
-def send(
-    sender: Sender,
-    found: Sorted,
-    per_s: int | None,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[int]:
-    """Send what is ready, at most `per_s` a second; yield how many were sent, time by time."""
-    size = min(per_s or N_AT_ONCE, N_AT_ONCE)
-    for start in range(0, len(found.ready), size):
-        if start and per_s is not None:
-            sleep(size / per_s)
-        letters = found.ready[start : start + size]
-        sender.send(found.partition, letters)
-        yield len(letters)
+    for reject in decoded.rejects:
+        tally.reject(letters[reject.index], reject)
+    taken = [letters[row] for row in decoded.rows.tolist()]
+    tally.n_ready += len(taken)
+    if taken:
+        yield taken
 
 
 def open_sender(config: Config, output: Path | None, cleanups: ExitStack, *, dry: bool) -> Sender:

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from collections import deque
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -46,11 +47,13 @@ def _replay(arguments: argparse.Namespace) -> int:
                 _offset(archive, partition, one) for one in (arguments.start, arguments.end)
             )
             wanted = letters.Wanted(arguments.reason, start or 0, end)
-            sent = sender.receipts(partition)
-            found = letters.sort(archive, config, partition, wanted, sent)
-            print("\n".join(found.lines()), flush=True)
+            tally, sent = letters.Tally(), sender.receipts(partition)
+            ready = letters.ready(archive, config, partition, wanted, sent, tally)
             if arguments.yes:
-                n_sent += sum(letters.send(sender, found, arguments.rate))
+                n_sent += letters.send(sender, partition, ready, arguments.rate)
+            else:
+                deque(ready, maxlen=0)
+            print("\n".join(tally.lines(partition)), flush=True)
     print(f"{n_sent:,} sent" if arguments.yes else "nothing is sent: add --yes to do it")
     return 0
 

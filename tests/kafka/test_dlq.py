@@ -13,6 +13,7 @@ from streamae.errors import ConfigError, StreamaeError, TemporaryError
 from streamae.kafka import TopicSender
 from streamae.kafka.writer import Writer
 from streamae.pipeline import Pipeline
+from streamae.receipts import Letter
 from streamae.types import Commit, TopicPartition
 from tests import streams
 from tests.kafka.broker import Broker
@@ -59,30 +60,35 @@ def reject(config: Config) -> None:
             assert member.sink.commit(Commit(outputs, {partition: N}))
 
 
-def sorted_letters(config: Config) -> letters.Sorted:
+def look(config: Config) -> tuple[list[Letter], letters.Tally]:
     """Return what a dry run finds."""
     with ExitStack() as cleanups:
         archive = open_archive(config, cleanups)
         sender = letters.open_sender(config, None, cleanups, dry=True)
         (partition,) = archive.partitions()
-        sent = sender.receipts(partition)
-        return letters.sort(archive, config, partition, EVERYTHING, sent)
+        sent, tally = sender.receipts(partition), letters.Tally()
+        found = letters.ready(archive, config, partition, EVERYTHING, sent, tally)
+        return [letter for some in found for letter in some], tally
 
 
 def replay(config: Config) -> int:
-    """Send everything that is ready; return how many that were."""
-    found = sorted_letters(config)
+    """Send everything that is ready, two at a time; return how many that were."""
     with ExitStack() as cleanups:
+        archive = open_archive(config, cleanups)
         sender = letters.open_sender(config, None, cleanups, dry=False)
-        return sum(letters.send(sender, found, 2, lambda _: None))
+        (partition,) = archive.partitions()
+        sent, tally = sender.receipts(partition), letters.Tally()
+        found = letters.ready(archive, config, partition, EVERYTHING, sent, tally)
+        return letters.send(sender, partition, found, 2, lambda _: None)
 
 
 def test_letters_go_back_once_as_they_came(cluster: Cluster, config: Config) -> None:
     (topic,) = config.source.topics
     written = cluster.read(config.output.dead_letters, "read_uncommitted")
-    found = sorted_letters(config)
-    assert ([one.offset for one in found.ready], found.n_sent) == (list(LONG), 0)
-    assert [letter.offset for letter, _ in found.rejects] == list(BROKEN)
+    found, tally = look(config)
+    assert [letter.offset for letter in found] == list(LONG)
+    assert (tally.n_ready, tally.n_sent, tally.n_unknown) == (len(LONG), 0, 0)
+    assert {reason: n for reason, (n, _) in tally.rejects.items()} == {"invalid_json": 1}
     assert cluster.read(config.output.dead_letters, "read_uncommitted") == written
     assert len(cluster.read(topic)) == N
     assert replay(config) == len(LONG)
@@ -93,8 +99,8 @@ def test_letters_go_back_once_as_they_came(cluster: Cluster, config: Config) -> 
         assert (again.key, again.value) == (first.key, first.value)
         assert (again.timestamp, again.headers) == (first.timestamp, first.headers)
     assert replay(config) == 0
-    found = sorted_letters(config)
-    assert (found.ready, found.n_sent, found.n_unknown) == ([], len(LONG), 0)
+    found, tally = look(config)
+    assert (found, tally.n_sent, tally.n_unknown) == ([], len(LONG), 0)
     assert len(cluster.read(topic)) == N + len(LONG)
     with ExitStack() as cleanups:
         archive = open_archive(config, cleanups)
@@ -126,11 +132,11 @@ def test_what_fails_on_the_way_is_sent_by_the_next(
 
 def test_a_second_one_ends_the_first(cluster: Cluster, config: Config) -> None:
     (topic,) = config.source.topics
-    found = sorted_letters(config)
+    found, _ = look(config)
     first = TopicSender(config, dry=False)
     assert replay(config) == len(LONG)
     with pytest.raises(StreamaeError):
-        first.send(found.partition, found.ready)
+        first.send(TopicPartition(topic, 0), found)
     first.close()
     assert len(cluster.read(topic)) == N + len(LONG)
 
