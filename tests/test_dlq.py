@@ -169,3 +169,10 @@ def test_damaged_receipts_are_not_guessed(
     (line,) = replay(capsys, "--yes", code=78)
     assert "replayed.json is damaged" in line
     assert appended(directory) == []
+
+
+def test_a_reason_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        run(("dlq", "replay", "--reason", "nope"))
+    assert raised.value.code == 2
+    assert "--reason nope is none of empty, too_large, " in capsys.readouterr().err

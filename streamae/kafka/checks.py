@@ -56,7 +56,8 @@ def checks(config: Config) -> Iterator[Check]:
         at = ", ".join(config.kafka.bootstrap_servers)
         yield Check("ok", "brokers", f"let in at {at}; {_n(len(brokers), 'broker')}")
         if config.kafka.client == "confluent" and find_spec("confluent_kafka") is None:
-            yield Check("fail", "kafka.client", "`pip install 'streamae[confluent]'`")
+            advice = "confluent_kafka is not installed: `pip install 'streamae[confluent]'`"
+            yield Check("fail", "kafka.client", advice)
         limits = _settings(admin, ConfigResourceType.BROKER, str(brokers[0]["broker_id"]))
         untold = [] if limits else ["the brokers"]
         topics: dict[str, Settings] = {}

@@ -28,14 +28,18 @@ def add(verbs: Verbs) -> None:
         "--output", type=Path, metavar="FILE", help="append them to this file, not to the input"
     )
     replay.add_argument("--yes", action="store_true", help="do it")
-    replay.set_defaults(verb=_replay)
+    replay.set_defaults(verb=_replay, refuse=replay.error)
 
 
 def _replay(arguments: argparse.Namespace) -> int:
     config = load(arguments)
     from streamae import letters
     from streamae.archive import open_archive
+    from streamae.decode import Reason
 
+    reasons = [reason.value for reason in Reason]
+    if unknown := set(arguments.reason).difference(reasons):
+        arguments.refuse(f"--reason {min(unknown)} is none of {', '.join(reasons)}")
     # What kafka-python has to say of a failure is in our own message.
     logging.getLogger("kafka").addHandler(logging.NullHandler())
     n_sent = 0
