@@ -60,8 +60,9 @@ def slot(number: int, keep: int) -> int:
 
 def encode(header: Header, arrays: Arrays) -> bytes:
     """Return the snapshot as bytes; the header's checksum is filled in."""
-    header = msgspec.structs.replace(header, checksum=_checksum(header, arrays))
-    metadata = {_METADATA_KEY: msgspec.json.encode(header).decode()}
+    raw = msgspec.json.decode(msgspec.json.encode(header))
+    raw["checksum"] = _checksum(raw, arrays)
+    metadata = {_METADATA_KEY: msgspec.json.encode(raw).decode()}
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     return save(contiguous, metadata=metadata)
 
@@ -81,7 +82,7 @@ def decode(blob: bytes) -> tuple[Header, dict[str, npt.NDArray[Any]]]:
         arrays = load(blob)
     except (ValueError, KeyError, AttributeError, SafetensorError, msgspec.MsgspecError) as error:
         raise SnapshotError(f"snapshot is damaged: {error}") from error
-    if _checksum(header, arrays) != header.checksum:
+    if _checksum(raw, arrays) != header.checksum:
         raise SnapshotError("snapshot is damaged: its checksum does not match its content")
     return header, arrays
 
@@ -96,7 +97,8 @@ def model_keys(config: Config) -> dict[str, Any]:
 
 def check_fits(header: Header, config: Config) -> None:
     """Raise `SnapshotError` naming every key in which snapshot and configuration differ."""
-    now, then = model_keys(config), header.model
+    # A key that the snapshot's version did not have is what its default stands for.
+    now, then = model_keys(config), {**model_keys(Config()), **header.model}
     differences = [
         f"{key} is {_yaml(now.get(key))} and was {_yaml(then.get(key))}"
         for key in sorted(now.keys() | then.keys())
@@ -126,10 +128,13 @@ def _feature_difference(now: tuple[str, ...], then: tuple[str, ...]) -> str:
     return f"record.features has new {added} and no longer {removed}"
 
 
-def _checksum(header: Header, arrays: Arrays) -> str:
-    """Digest of header and arrays; 128 bits of BLAKE2b (RFC 7693)."""
+def _checksum(header: Mapping[str, Any], arrays: Arrays) -> str:
+    """Digest of header and arrays; 128 bits of BLAKE2b (RFC 7693).
+
+    The header is as it was written: another version may know of more keys.
+    """
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(msgspec.json.encode(msgspec.structs.replace(header, checksum=""), order="sorted"))
+    digest.update(msgspec.json.encode({**header, "checksum": ""}, order="sorted"))
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(f"{name}:{array.dtype.str}:{array.shape}:".encode())

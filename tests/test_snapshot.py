@@ -1,9 +1,12 @@
+import json
+
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from streamae.config import Config, DetectorConfig, RecordConfig
 from streamae.errors import SnapshotError
-from streamae.snapshot import Header, check_fits, decode, encode, model_keys, slot
+from streamae.snapshot import Header, _checksum, check_fits, decode, encode, model_keys, slot
 
 ARRAYS = {
     "scalar": np.array(3.5),
@@ -36,6 +39,31 @@ def test_round_trip_keeps_everything() -> None:
 
 def test_equal_states_give_equal_bytes() -> None:
     assert encode(header(), ARRAYS) == encode(header(), dict(reversed(ARRAYS.items())))
+
+
+def test_keys_of_other_versions_are_no_damage() -> None:
+    """A later version has keys an earlier one did not write, and the other way round."""
+    blob = encode(header(), ARRAYS)
+    length = int.from_bytes(blob[:8], "little")
+    outer = json.loads(blob[8 : 8 + length])
+    raw = json.loads(outer["__metadata__"]["streamae"])
+    contiguous = {name: np.asarray(array, order="C") for name, array in ARRAYS.items()}
+    del raw["skipped_from"]
+    raw["later"] = 1
+    raw["checksum"] = _checksum(raw, ARRAYS)
+    found, _ = decode(save(contiguous, metadata={"streamae": json.dumps(raw)}))
+    assert found == header(checksum=raw["checksum"])
+    raw["offset"] += 1
+    with pytest.raises(SnapshotError, match="checksum"):
+        decode(save(contiguous, metadata={"streamae": json.dumps(raw)}))
+
+
+def test_a_key_the_snapshot_does_not_know_is_its_default() -> None:
+    known = model_keys(Config())
+    del known["detector.lag"]
+    check_fits(header(model=known), Config())
+    with pytest.raises(SnapshotError, match=r"detector\.lag is 2 and was 0"):
+        check_fits(header(model=known), Config(detector=DetectorConfig(lag=2)))
 
 
 def test_every_flipped_bit_is_found() -> None:
