@@ -14,30 +14,24 @@ _TREND_S = 60.0
 """What is waiting rises and falls within a poll; over a minute it has a direction."""
 
 
+class Counters(NamedTuple):
+    """What is counted of a partition since it was assigned."""
+
+    consumed: float = 0.0
+    invalid: float = 0.0
+    suspected: float = 0.0
+    withheld: float = 0.0
+    nonfinite: float = 0.0
+    offsets_lost: float = 0.0
+
+
 class Sample(NamedTuple):
-    """Counters since the start, and a gauge, at a moment."""
+    """Counters and a gauge at a moment."""
 
     at: float
     """Seconds, by the clock."""
     lag: float
-    consumed: float
-    invalid: float
-    suspected: float
-    withheld: float
-
-
-class Trend(NamedTuple):
-    """What became of the counters, and where the lag goes."""
-
-    seconds: float
-    """Between the oldest sample and now."""
-    consumed: float
-    """Records, as are the following."""
-    invalid: float
-    suspected: float
-    withheld: float
-    lag_per_second: float | None
-    """How fast the lag grows; None until that can be said."""
+    counters: Counters
 
 
 class History:
@@ -50,26 +44,25 @@ class History:
         """Append a sample that is later than those before."""
         self._samples.append(sample)
 
-    def trend(self, now: Sample) -> Trend:
-        """Return what changed until `now`."""
-        past = [sample for sample in self._samples if now.at - sample.at <= SPAN_S] or [now]
-        first = past[0]
-        before = next(sample for sample in [*past, now] if now.at - sample.at <= _TREND_S)
-        passed = now.at - before.at
-        return Trend(
-            seconds=now.at - first.at,
-            consumed=now.consumed - first.consumed,
-            invalid=now.invalid - first.invalid,
-            suspected=now.suspected - first.suspected,
-            withheld=now.withheld - first.withheld,
-            lag_per_second=(now.lag - before.lag) / passed if passed >= STEP_S else None,
-        )
+    def lately(self, now: Sample) -> Counters:
+        """Return what was counted in the last ten minutes before `now`."""
+        past = [sample for sample in self._samples if now.at - sample.at <= SPAN_S]
+        whole = len(past) == len(self._samples) < (self._samples.maxlen or 0)
+        first = Counters() if whole or not past else past[0].counters
+        return Counters(*(b - a for a, b in zip(first, now.counters, strict=True)))
+
+    def lag_per_second(self, now: Sample) -> float | None:
+        """Return how fast the lag has grown in the last minute; None until that can be said."""
+        near = [sample for sample in self._samples if STEP_S <= now.at - sample.at <= _TREND_S]
+        return (now.lag - near[0].lag) / (now.at - near[0].at) if near else None
 
     def columns(self, now: float) -> dict[str, Sequence[float]]:
         """Return ages in seconds, records per second since the sample before, and the lag."""
         past = [sample for sample in self._samples if now - sample.at <= SPAN_S]
         pairs = list(pairwise(past))
-        rates = [(b.consumed - a.consumed) / max(b.at - a.at, 1e-3) for a, b in pairs]
+        rates = [
+            (b.counters.consumed - a.counters.consumed) / max(b.at - a.at, 1e-3) for a, b in pairs
+        ]
         return {
             "age_seconds": [round(now - sample.at, 1) for _, sample in pairs],
             "records_per_second": [float(f"{rate:.4g}") for rate in rates],

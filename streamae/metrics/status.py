@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamae.metrics.families import Metric
-from streamae.metrics.history import STEP_S, Sample
+from streamae.metrics.history import STEP_S, Counters, Sample
 from streamae.metrics.metrics import Metrics
 from streamae.metrics.recent import Recent, columns
 from streamae.records import Event, significant
@@ -25,11 +25,24 @@ _LONGEST = 200
 _MOST = 20
 """Names of a list that are shown."""
 
+_WRONG = ("score", "loss")
+"""Where an infinite number is no fault of the input."""
+
+_SAMPLED = (
+    (Metric.RECORDS_CONSUMED, ()),
+    (Metric.RECORDS_INVALID, ()),
+    (Metric.RECORDS_SUSPECTED, ()),
+    (Metric.RECORDS_WITHHELD, ()),
+    (Metric.NONFINITE, _WRONG),
+    (Metric.OFFSETS_LOST, ()),
+)
+"""In the order of `Counters`, with the values of the last label that count."""
+
 _COUNTS: Mapping[str, tuple[Metric, tuple[str, ...]]] = {
     "records": (Metric.RECORDS_CONSUMED, ()),
     "lag": (Metric.CONSUMER_LAG_RECORDS, ()),
     "invalid": (Metric.RECORDS_INVALID, ()),
-    "nonfinite": (Metric.NONFINITE, ("score", "loss")),
+    "nonfinite": (Metric.NONFINITE, _WRONG),
     "offsets_lost": (Metric.OFFSETS_LOST, ()),
     "judged": (Metric.RECORDS_JUDGED, ()),
     "flagged": (Metric.RECORDS_FLAGGED, ()),
@@ -199,21 +212,11 @@ class Status:
         return self._recent[partition]
 
     def _samples(self, now: float) -> dict[TopicPartition, Sample]:
-        read = self._metrics.by_partition
-        lag, consumed = read(Metric.CONSUMER_LAG_RECORDS), read(Metric.RECORDS_CONSUMED)
-        invalid, suspected = read(Metric.RECORDS_INVALID), read(Metric.RECORDS_SUSPECTED)
-        withheld = read(Metric.RECORDS_WITHHELD)
+        lag = self._metrics.by_partition(Metric.CONSUMER_LAG_RECORDS)
+        read = [self._metrics.by_partition(metric, last) for metric, last in _SAMPLED]
         return {
-            partition: Sample(
-                at=now,
-                lag=lag.get(partition, 0.0),
-                consumed=consumed[partition],
-                invalid=invalid.get(partition, 0.0),
-                suspected=suspected.get(partition, 0.0),
-                withheld=withheld.get(partition, 0.0),
-            )
-            for partition in self._metrics.partitions
-            if partition in consumed
+            tp: Sample(now, lag.get(tp, 0.0), Counters(*(values.get(tp, 0.0) for values in read)))
+            for tp in self._metrics.partitions
         }
 
     def _partitions(self) -> list[dict[str, Any]]:
@@ -233,17 +236,19 @@ class Status:
 
 def _lately(recent: Recent, sample: Sample) -> dict[str, Any]:
     """Return what is not in the metrics: rates, shares of the last minutes, decisions."""
-    trend = recent.history.trend(sample)
+    lately = recent.history.lately(sample)
     shares = {
-        "invalid_share": trend.invalid,
-        "suspected_share": trend.suspected,
-        "withheld_share": trend.withheld,
+        "invalid_share": lately.invalid,
+        "suspected_share": lately.suspected,
+        "withheld_share": lately.withheld,
     }
-    whole = trend.consumed
+    whole = lately.consumed
     return {
         "records_per_second": significant(recent.throughput.per_second()),
-        "lag_per_second": trend.lag_per_second,
+        "lag_per_second": recent.history.lag_per_second(sample),
         **{name: significant(part / whole) if whole else None for name, part in shares.items()},
+        "nonfinite_lately": int(lately.nonfinite),
+        "offsets_lost_lately": int(lately.offsets_lost),
         "transforms": recent.transforms,
     }
 

@@ -147,6 +147,21 @@ def test_shares_are_those_of_the_last_minutes(
     assert shown["lag_per_second"] == pytest.approx(8.0, rel=0.1)
 
 
+def test_what_was_lost_long_ago_is_not_lately(
+    metrics: Metrics, status: Status, clock: Clock
+) -> None:
+    metrics.offsets_lost(A, 7)
+    metrics.nonfinite(A, "score", 2)
+    metrics.nonfinite(A, "input", 9)
+    for late in (7, 0):
+        shown = of(status.document(), A)
+        assert (shown["offsets_lost"], shown["offsets_lost_lately"]) == (7, late)
+        assert (shown["nonfinite"], shown["nonfinite_lately"]) == (2, 2 if late else 0)
+        for _ in range(130):
+            status.turned()
+            clock.now += 5.0
+
+
 def test_alerts_newest_first_and_no_more_than_fifty(status: Status) -> None:
     status.alerted(alert(offset) for offset in range(60))
     status.alerted([recovered(60)])

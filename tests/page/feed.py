@@ -1,5 +1,7 @@
 """The real server, metrics and status, told what a worker would tell them."""
 
+import time
+
 import numpy as np
 from prometheus_client import CollectorRegistry
 
@@ -17,7 +19,9 @@ class Feed:
     def __init__(self) -> None:
         registry = CollectorRegistry()
         self.now = 0.0
-        self.metrics = Metrics(registry)
+        self.past = 0.0
+        """How long ago what is reported happened, by the clock on the wall."""
+        self.metrics = Metrics(registry, now=lambda: time.time() - self.past)
         self.status = Status(self.metrics, lambda: self.now)
         self.unready: list[str] = []
         views = Views(

@@ -17,7 +17,9 @@ function lag({ lag: waiting, records_per_second: rate, lag_per_second: growth })
   if (waiting <= 10000) return [GOOD];
   if (growth > 0)
     return [LOOK, `falls behind: ${compact(waiting)} wait, ${compact(growth)} more each second`];
-  return growth < 0 ? [GOOD, `catches up, about ${age(-waiting / growth)} to go`] : [GOOD];
+  if (!(growth < 0)) return [GOOD];
+  const left = -waiting / growth;
+  return [left > 3600 ? LOOK : GOOD, `catches up, about ${age(left)} to go`];
 }
 
 function snapshot({ checkpoint_timestamp_seconds: saved, records_per_second: rate }, now) {
@@ -26,19 +28,23 @@ function snapshot({ checkpoint_timestamp_seconds: saved, records_per_second: rat
 }
 
 function budget({ judged, alert_rate_target: target, alert_rate_observed: observed }) {
-  // Ten flagged records were due by now, so that three times as many are no accident.
-  const over = judged * target > 10 && observed > 3 * target;
-  return over
-    ? [LOOK, `${percent(observed)} flagged, over three times the budget of ${percent(target)}`]
-    : [GOOD];
+  // Ten flagged records more than three times those due, or ten fewer than a third, are no accident.
+  const n = Math.min(judged, 100000);
+  const far =
+    (observed - 3 * target) * n > 10
+      ? "over three times"
+      : (target / 3 - observed) * n > 10
+        ? "under a third of"
+        : null;
+  return far ? [LOOK, `${percent(observed)} flagged, ${far} the budget of ${percent(target)}`] : [GOOD];
 }
 
 function guard({ suspected_share: suspected }) {
   return suspected > 0.25 ? [LOOK, `${percent(suspected)} of the records hardly count in learning`] : [GOOD];
 }
 
-function records({ offsets_lost: lost, nonfinite, invalid_share: rejected }) {
-  if (nonfinite > 0) return [BAD, `${plural(nonfinite, "score")} or losses are no finite number`];
+function records({ offsets_lost_lately: lost, nonfinite_lately: nonfinite, invalid_share: rejected }) {
+  if (nonfinite > 0) return [BAD, `${plural(nonfinite, "score")} or losses were no finite number lately`];
   if (lost > 0) return [LOOK, `${plural(lost, "offset")} deleted before they were read`];
   return rejected > 0.01 ? [LOOK, `${percent(rejected)} of them are rejected`] : [GOOD];
 }
@@ -53,7 +59,10 @@ const CHECKS = [
   [
     "Records",
     records,
-    ({ invalid }) => (invalid ? `none lost, ${count(invalid)} rejected` : "none lost or rejected"),
+    ({ invalid, partitions }) => {
+      const lost = sum(partitions, "offsets_lost");
+      return `${lost ? count(lost) : "none"} lost, ${invalid ? count(invalid) : "none"} rejected`;
+    },
   ],
   [
     "Budget",
@@ -91,6 +100,19 @@ const CHECKS = [
     },
   ],
 ];
+
+function commits(status, now) {
+  const { last_commit_timestamp_seconds: last, start_time_seconds: start, records_per_second: rate } = status;
+  const past = now - (last ?? start);
+  const stale = rate > 0 && past > 300;
+  const note = stale ? `records are read, and nothing is committed for ${age(past)}` : `${age(past)} ago`;
+  return {
+    name: "Commit",
+    level: stale ? BAD : GOOD,
+    mark: stale ? "bad" : known(last) ? "good" : "quiet",
+    note: stale || known(last) ? note : "not known yet",
+  };
+}
 
 function configuration(status, now) {
   const failed = status.config_last_reload_successful === 0;
@@ -131,5 +153,5 @@ export function checks(status, now) {
           note: partitions.length > 1 ? `${where}: ${worst.note}` : worst.note,
         };
       });
-  return [...made, configuration(status, now)];
+  return [...made, commits(status, now), configuration(status, now)];
 }

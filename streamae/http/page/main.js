@@ -69,7 +69,6 @@ function showHead(now) {
 
 function showNumbers(now) {
   const { partitions: owned } = status;
-  const committed = status.last_commit_timestamp_seconds;
   const labelled = owned.filter(({ labels }) => labels);
   const sum = (name) => owned.reduce((n, each) => n + (each[name] ?? 0), 0);
   const ranked = labelled.map(({ head_roc_auc: area }) => area).filter(known);
@@ -81,7 +80,6 @@ function showNumbers(now) {
     ["Rejected", plural(status.invalid, "record"), status.invalid ? "limit" : ""],
     ["Partitions", count(owned.length)],
     ["Latest event", latest > 0 ? clock(latest * 1000) : "–"],
-    ["Last commit", known(committed) ? `${age(now - committed)} ago` : "–"],
   ]);
   const matched = `${count(sum("labels_matched"))} of ${count(sum("labels"))} matched`;
   text("open", count(status.episodes_open));
