@@ -221,12 +221,10 @@ class StateStore(Protocol):
 
 
 class Edges(NamedTuple):
-    """What a log holds."""
+    """The offset of the first record that a log still holds, and that behind its last one."""
 
     first: int
-    """Offset of the first record left."""
     end: int
-    """The offset behind the last committed record."""
 
 
 class CommitPoint(NamedTuple):
@@ -239,11 +237,10 @@ class CommitPoint(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A snapshot that a store still has."""
+    """A snapshot that a store still has; `written_ms` is `NO_TIMESTAMP` where it does not say."""
 
     pointer: str
     written_ms: int
-    """Milliseconds since the epoch; `NO_TIMESTAMP` where the store does not keep it."""
     content: bytes
 
 
@@ -282,6 +279,9 @@ class Archive(Protocol):
         So is what does not say, or no longer legibly, where it is from. Raise `ConfigError` where
         nothing is kept.
         """
+
+    def is_cut(self, channel: Channel, partition: TopicPartition) -> bool:
+        """Return whether what `outputs` would yield first is known to be gone by now."""
 
     def written(self, output: Output) -> Output:
         """Return what `outputs` would give of `output`, of which a file keeps but the value."""

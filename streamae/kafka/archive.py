@@ -92,10 +92,7 @@ class KafkaArchive:
 
     def outputs(self, channel: Channel, partition: TopicPartition) -> Iterator[Written]:
         """Yield what lies in the partition of the channel's topic that the input partition has."""
-        topic: str | None = getattr(self._config.output, channel)
-        if topic is None:
-            raise ConfigError(f"output.{channel}: no topic is configured")
-        one = TopicPartition(topic, partition.partition % self._count(topic))
+        one = self._output(channel, partition)
         inputs = set(self.partitions())
         for polled in reading.read(self._config, one, self.bounds(one).first):
             for record in polled.records:
@@ -113,6 +110,10 @@ class KafkaArchive:
                 said = None if source is None else TopicPartition(source.topic, source.partition)
                 if said == partition or said not in inputs:
                     yield Written(f"{one}, offset {record.offset}", record.offset, output)
+
+    def is_cut(self, channel: Channel, partition: TopicPartition) -> bool:
+        """Return whether retention has deleted records of the channel's topic."""
+        return self.bounds(self._output(channel, partition)).first > 0
 
     def written(self, output: Output) -> Output:
         """Return all of `output`, changed where a client's writer has to change it."""
@@ -142,6 +143,12 @@ class KafkaArchive:
         """Close the consumer."""
         with suppress(KafkaError):
             self._consumer.close(autocommit=False, timeout_ms=CLOSE_TIMEOUT_MS)
+
+    def _output(self, channel: Channel, partition: TopicPartition) -> TopicPartition:
+        topic: str | None = getattr(self._config.output, channel)
+        if topic is None:
+            raise ConfigError(f"output.{channel}: no topic is configured")
+        return TopicPartition(topic, partition.partition % self._count(topic))
 
     def _count(self, topic: str) -> int:
         if not self._numbers[topic]:

@@ -110,6 +110,10 @@ class FileArchive:
         except OSError as error:
             raise StorageError(f"output.{channel}: cannot read {path}: {why(error)}") from error
 
+    def is_cut(self, channel: Channel, partition: TopicPartition) -> bool:  # noqa: ARG002
+        """Return False: what a rotation moved away leaves no trace."""
+        return False
+
     def written(self, output: Output) -> Output:
         """Return its value alone, but for a dead letter, of which everything is kept."""
         if output.channel == "dead_letters":

@@ -106,10 +106,11 @@ def _lines(report: "Report") -> Iterator[str]:
 
 def _comparison(report: "Report") -> Iterator[str]:
     for channel, found in (report.comparison or {}).items():
+        gone = f"; {found.gone:,} before them are no longer kept" if found.gone else ""
         if found.difference is None:
-            yield f"  {channel}: {found.equal:,} equal, no difference"
+            yield f"  {channel}: {found.equal:,} equal, no difference{gone}"
             continue
-        yield f"  {channel}: {found.equal:,} equal, then the first difference"
+        yield f"  {channel}: {found.equal:,} equal, then the first difference{gone}"
         yield from (f"    {name:<14}{value}" for name, value in found.difference.render())
 
 

@@ -111,6 +111,32 @@ def test_a_changed_byte_is_found(
 
 @pytest.mark.kafka
 @pytest.mark.slow
+def test_outputs_that_are_no_longer_kept(
+    finished: Finished, cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = f"{finished.run.group}.cut"
+    cluster.create(copy, partitions=PARTITIONS)
+    records = cluster.read(f"{finished.run.group}.scores")
+    producer = KafkaProducer(bootstrap_servers=cluster.bootstrap)
+    for record in records:
+        headers = list(record.headers)
+        producer.send(copy, record.value, record.key, headers, record.partition, record.timestamp)
+    producer.flush()
+    producer.close()
+    cluster.cut(copy, 300, partition=1)
+    code, (report,) = replay(
+        finished,
+        tmp_path,
+        capsys,
+        *("--compare", "--partition", "1", "--set", f"output.scores={copy}"),
+    )
+    n = sum(record.partition == 1 for record in records)
+    assert code == 0
+    assert report["comparison"]["scores"] == {"equal": n - 300, "gone": 300, "difference": None}
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
 def test_times_and_alerts_of_one_partition(
     finished: Finished, cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,6 +19,7 @@ from kafka.admin import (
 
 from streamae.cli import main
 from streamae.config import Config, Duration, KafkaConfig, Secret
+from streamae.config.file import redact
 from streamae.dryrun import checks
 from streamae.errors import AuthenticationError, UnreachableError
 from streamae.kafka import TopicSender, connect
@@ -236,3 +237,34 @@ def test_missing_transactional_id_acl(secured: Secured, configured: Configured) 
     allow_all(secured.cluster, config, but=ResourceType.TRANSACTIONAL_ID)
     with pytest.raises(AuthenticationError, match="transactional id"):
         connect(config)
+
+
+@FIRST_TO_CONNECT
+def test_looking_back_names_the_missing_acl(
+    secured: Secured, configured: Configured, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = configured()
+    one = TopicPartition(config.source.topics[0], 0)
+    secured.cluster.write(one.topic, [b'{"a": 1}'])
+    output = config.output
+    document = redact(config)
+    document["kafka"]["sasl_password"] = PASSWORD
+    file = tmp_path / "streamae.yaml"
+    file.write_text(yaml.safe_dump(document))
+
+    def refused(verb: str, *arguments: str) -> str:
+        assert main([verb, *arguments, "-c", str(file)]) == 77
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
+
+    assert "topic" in refused("replay")
+    for topic in (one.topic, config.state.topic):
+        allow(secured.cluster, ResourceType.TOPIC, topic, ACLOperation.READ)
+    for topic in (output.alerts, output.dead_letters):
+        allow(secured.cluster, ResourceType.TOPIC, topic, ACLOperation.WRITE)
+    assert "Read on the consumer group" in refused("replay")
+    allow(secured.cluster, ResourceType.GROUP, config.name, ACLOperation.READ)
+    assert output.alerts in refused("replay")
+    assert output.alerts in refused("explain", "0123456789abcdef")
+    allow(secured.cluster, ResourceType.TOPIC, output.alerts, ACLOperation.READ)
+    assert main(["replay", "-c", str(file)]) == 0
