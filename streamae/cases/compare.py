@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 from streamae.cases.file import Case, ExpectedDrift
-from streamae.cases.nearest import differences, nearest
+from streamae.cases.nearest import Blame, differences, nearest
 from streamae.cases.outcome import Outcome
 from streamae.cases.words import alert_in_words, drift_in_words, expectation_in_words
 from streamae.config import Span
@@ -36,12 +36,14 @@ class Mismatch(NamedTuple):
     """Lines below the message."""
 
 
-def compare(case: Case, outcome: Outcome, places: Mapping[str, str], path: str) -> list[Mismatch]:
-    """Return what differs; `places` has the place of each expectation of the test at `path`."""
+def compare(
+    case: Case, outcome: Outcome, places: Mapping[str, str], blame: Blame
+) -> list[Mismatch]:
+    """Return what differs; `places` has the place of each expectation, such as `alerts[0]`."""
     return [
         *_progress(outcome),
-        *_alerts(case, outcome, places, path),
-        *_drifts(case, outcome, places, path),
+        *_alerts(case, outcome, places, blame),
+        *_drifts(case, outcome, places),
         *_dead_letters(case, outcome),
     ]
 
@@ -58,17 +60,17 @@ def _progress(outcome: Outcome) -> Iterator[Mismatch]:
 
 
 def _alerts(
-    case: Case, outcome: Outcome, places: Mapping[str, str], path: str
+    case: Case, outcome: Outcome, places: Mapping[str, str], blame: Blame
 ) -> Iterator[Mismatch]:
     pairs = pair(case.alerts, outcome.alerts, lambda wanted, alert: not differences(wanted, alert))
     others = [alert for at, alert in enumerate(outcome.alerts) if at not in pairs.values()]
     for at, wanted in enumerate(case.alerts):
         if at not in pairs:
-            words, place = expectation_in_words(wanted), places[f"{path}.alerts[{at}]"]
+            words, place = expectation_in_words(wanted), places[f"alerts[{at}]"]
             yield Mismatch(
                 "missing_alert",
                 f"expected, not raised: {words} ({place})",
-                nearest(wanted, others, outcome),
+                nearest(wanted, others, outcome, blame),
             )
     if case.at_most is None:
         for alert in others:
@@ -82,13 +84,11 @@ def _alerts(
         )
 
 
-def _drifts(
-    case: Case, outcome: Outcome, places: Mapping[str, str], path: str
-) -> Iterator[Mismatch]:
+def _drifts(case: Case, outcome: Outcome, places: Mapping[str, str]) -> Iterator[Mismatch]:
     pairs = pair(case.drifts, outcome.drifts, _is_drift)
     for at, wanted in enumerate(case.drifts):
         if at not in pairs:
-            words, place = expectation_in_words(wanted), places[f"{path}.drifts[{at}]"]
+            words, place = expectation_in_words(wanted), places[f"drifts[{at}]"]
             yield Mismatch("missing_drift", f"expected, not seen: drift, {words} ({place})")
     for at, drift in enumerate(outcome.drifts):
         if at not in pairs.values():

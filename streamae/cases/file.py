@@ -135,6 +135,15 @@ class CaseFile(NamedTuple):
     places: Mapping[str, str]
     """`FILE:LINE` by key, such as `tests[0].alerts[1]`."""
 
+    def places_of(self, number: int) -> Mapping[str, str]:
+        """Return those of one test by key of the test, such as `alerts[1]`."""
+        prefix = f"tests[{number}]."
+        return {
+            key.removeprefix(prefix): place
+            for key, place in self.places.items()
+            if key.startswith(prefix)
+        }
+
 
 def load(path: Path, environ: Mapping[str, str]) -> CaseFile:
     """Read a file of tests; raise `ConfigError` with everything that is wrong, one line each."""

@@ -1,11 +1,15 @@
 """Why an expected alert was not raised: the alert and the record that come nearest to it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from streamae.cases.file import ExpectedAlert
 from streamae.cases.outcome import Judged, Outcome
-from streamae.records import Alert
+from streamae.cases.words import blame_in_words
+from streamae.records import Alert, Attribution
+
+Blame = Callable[[int], Sequence[Attribution]]
+"""What stands out in the record at an offset."""
 
 _MOST = 10
 """Keys listed."""
@@ -26,7 +30,9 @@ def differences(wanted: ExpectedAlert, alert: Alert) -> dict[str, str]:
     return differs
 
 
-def nearest(wanted: ExpectedAlert, others: Sequence[Alert], outcome: Outcome) -> tuple[str, ...]:
+def nearest(
+    wanted: ExpectedAlert, others: Sequence[Alert], outcome: Outcome, blame: Blame
+) -> tuple[str, ...]:
     """Return a line on the other alert with the fewest differences, and one on the record meant."""
     lines = []
     differs: dict[str, str] = {}
@@ -41,7 +47,7 @@ def nearest(wanted: ExpectedAlert, others: Sequence[Alert], outcome: Outcome) ->
             f"nearest alert: {' but '.join([place, ', '.join(rest)] if rest else [place])}"
         )
     if not others or "place" in differs:
-        lines.append(_nearest_record(wanted, outcome))
+        lines.append(_nearest_record(wanted, outcome, blame))
     return tuple(lines)
 
 
@@ -54,7 +60,7 @@ def _off(wanted: ExpectedAlert, alert: Alert) -> int:
     return off
 
 
-def _nearest_record(wanted: ExpectedAlert, outcome: Outcome) -> str:
+def _nearest_record(wanted: ExpectedAlert, outcome: Outcome, blame: Blame) -> str:
     there = [record for record in outcome.judged if _is_there(wanted, record)]
     if not there:
         return f"there is no such record: {_extent(wanted, outcome)}"
@@ -64,7 +70,9 @@ def _nearest_record(wanted: ExpectedAlert, outcome: Outcome) -> str:
         until = "does not end" if warm is None else f"ends before ordinal {warm}"
         return f"all records there are within the warm-up, which {until}"
     best = min(judged, key=lambda record: 1.0 if record.p_value is None else record.p_value)
-    return f"nearest record: offset {best.offset} (ordinal {best.ordinal}){_fate(best, outcome)}"
+    place = f"offset {best.offset} (ordinal {best.ordinal})"
+    blamed = blame_in_words(blame(best.offset))
+    return f"nearest record: {place}{_fate(best, outcome)}{blamed and f'; {blamed}'}"
 
 
 def _is_there(wanted: ExpectedAlert, record: Judged) -> bool:

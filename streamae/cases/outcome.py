@@ -17,7 +17,7 @@ from streamae.errors import ConfigError
 from streamae.local import FileArchive
 from streamae.local.source import partition_of
 from streamae.pipeline import Pipeline
-from streamae.records import Alert, Drift, Event, Recovered, Score
+from streamae.records import Alert, Attribution, Drift, Event, Recovered, Score
 from streamae.types import RecordBatch, TopicPartition
 
 _POLL_RECORDS = 5000
@@ -74,18 +74,35 @@ def run(case: Case, config: Config, directory: Path) -> Outcome:
 
     Labels are left out: they change no alert. Raise `ConfigError` where the input is no stream.
     """
-    config = _observed(config, case)
-    partition = TopicPartition(case.topic or _topic(config.source), 0)
-    pipeline = Pipeline(config, partition, offset=0)
+    pipeline, batches = _begin(case, config, directory)
     outcome = Outcome()
     try:
-        for batch in _batches(case, config, partition, directory):
+        for batch in batches:
             _advance(pipeline, batch, outcome)
             if outcome.stop is not None:
                 break
     except ConfigError as error:
         raise ConfigError(str(error).replace("source.path: ", "input: ", 1)) from error
     return outcome
+
+
+def blame(case: Case, config: Config, directory: Path, offset: int) -> list[Attribution]:
+    """Return what stands out in the valid record at `offset`, seen when it came: run anew."""
+    pipeline, batches = _begin(case, config, directory)
+    for batch in batches:
+        earlier = batch.before(offset)
+        pipeline.process(earlier)
+        if earlier is not batch:
+            found = pipeline.examine(batch.tail(len(earlier)).head(1))
+            return found.reasons.attribution if found and found.reasons else []
+    return []
+
+
+def _begin(case: Case, config: Config, directory: Path) -> tuple[Pipeline, Iterator[RecordBatch]]:
+    config = _observed(config, case)
+    partition = TopicPartition(case.topic or _topic(config.source), 0)
+    pipeline = Pipeline(config, partition, offset=0)
+    return pipeline, _batches(case, config, partition, directory)
 
 
 def _advance(pipeline: Pipeline, batch: RecordBatch, outcome: Outcome) -> None:

@@ -1,6 +1,6 @@
 """Alerts, drifts and expectations as one line each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import structs
 
@@ -34,6 +34,11 @@ def drift_in_words(drift: Drift) -> str:
     return f"offset {drift.source.offset}, since {drift.since.offset}: {moved}"
 
 
+def blame_in_words(attribution: Sequence[Attribution]) -> str:
+    """Return the features to blame most, with what was expected of them."""
+    return "; ".join(_blame(each) for each in attribution[:_TOP_FEATURES])
+
+
 def _alert_parts(alert: Alert) -> Iterator[str]:
     yield f"offset {alert.source.offset} (ordinal {alert.model.ordinal})"
     if alert.key is not None:
@@ -41,7 +46,7 @@ def _alert_parts(alert: Alert) -> Iterator[str]:
     if alert.event_time is not None:
         yield alert.event_time
     yield alert.severity
-    blamed = "; ".join(_blame(each) for each in alert.attribution[:_TOP_FEATURES])
+    blamed = blame_in_words(alert.attribution)
     yield f"p-value {alert.p_value:.2g} of {alert.alpha:.2g}: {blamed}"
 
 

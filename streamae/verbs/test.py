@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,15 +63,15 @@ def _load(paths: list[Path]) -> list["CaseFile"]:
 
 def _run(file: "CaseFile", number: int, case: "Case", config: "Config") -> "Result":
     from streamae.cases.compare import compare
-    from streamae.cases.outcome import run
+    from streamae.cases.outcome import blame, run
     from streamae.cases.report import Result
 
-    started, path = time.perf_counter(), f"tests[{number}]"
+    started, places, directory = time.perf_counter(), file.places_of(number), file.path.parent
     try:
-        outcome = run(case, config, file.path.parent)
+        outcome = run(case, config, directory)
     except ConfigError as error:
-        raise ConfigError(f"{file.places[f'{path}.input']}: {path}.{error}") from error
-    mismatches = compare(case, outcome, file.places, path)
+        raise ConfigError(f"{places['input']}: tests[{number}].{error}") from error
+    mismatches = compare(case, outcome, places, partial(blame, case, config, directory))
     seconds = time.perf_counter() - started
     return Result(str(file.path), case.name, outcome, mismatches, seconds)
 

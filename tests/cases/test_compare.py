@@ -82,9 +82,9 @@ def judged(*flagged: int, key: str = "p") -> list[Judged]:
 
 def differences(outcome: Outcome, *wanted: ExpectedAlert, **keys: Any) -> list[Mismatch]:
     case = Case(name="x", alerts=wanted, **keys)
-    places = {f"tests[3].alerts[{at}]": f"t.yaml:{10 + at}" for at in range(len(wanted))}
-    places |= {f"tests[3].drifts[{at}]": "t.yaml:90" for at in range(9)}
-    return compare(case, outcome, places, "tests[3]")
+    places = {f"alerts[{at}]": f"t.yaml:{10 + at}" for at in range(len(wanted))}
+    places |= {f"drifts[{at}]": "t.yaml:90" for at in range(9)}
+    return compare(case, outcome, places, lambda offset: [Attribution("heat", offset, 2, 9, 1)])
 
 
 def kinds(outcome: Outcome, *wanted: ExpectedAlert, **keys: Any) -> list[str]:
@@ -167,7 +167,8 @@ OPENED = alert(40)
         (
             Outcome(judged=judged()),
             ExpectedAlert(offset=Span(50, 70)),
-            "nearest record: offset 60 (ordinal 55), p-value 0.02, score 2 of 8: not flagged",
+            "nearest record: offset 60 (ordinal 55), p-value 0.02, score 2 of 8: not flagged;"
+            " heat 60 instead of 2 (100%)",
         ),
         (
             Outcome(judged=judged()),
@@ -194,13 +195,14 @@ OPENED = alert(40)
             Outcome([OPENED], judged=judged(40, 44)),
             ExpectedAlert(offset=Span(44, 44)),
             "nearest record: offset 44 (ordinal 39), p-value 0.0005, score 8.5 of 8: flagged, part"
-            " of the episode that the alert at offset 40 opened",
+            " of the episode that the alert at offset 40 opened; heat 44 instead of 2 (100%)",
         ),
         (
             Outcome([OPENED], [], [recovered(OPENED, 42)], judged=judged(40, 44)),
             ExpectedAlert(offset=Span(44, 44)),
-            "nearest record: offset 44 (ordinal 39), p-value 0.0005, score 8.5 of 8: flagged, held"
-            " back by `alerting.min_deviation`, `up_only` or `down_only`",
+            "nearest record: offset 44 (ordinal 39), p-value 0.0005, score 8.5 of 8: flagged,"
+            " held back by `alerting.min_deviation`, `up_only` or `down_only`;"
+            " heat 44 instead of 2 (100%)",
         ),
     ],
 )

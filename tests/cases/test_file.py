@@ -49,6 +49,8 @@ tests:
     assert letters == {"invalid_json": "2", "empty": "1-3"}
     assert set(case.letters) == {reason.value for reason in Reason}
     assert file.places["tests[0].alerts[1]"] == f"{file.path}:8"
+    assert file.places_of(0)["alerts[1]"] == f"{file.path}:8"
+    assert file.places_of(1) == {}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from streamae import app
 from streamae.cases.file import Case, Change, Feature, Generate
-from streamae.cases.outcome import Outcome, run
+from streamae.cases.outcome import Outcome, blame, run
 from streamae.config import (
     CommitConfig,
     Config,
@@ -123,6 +123,16 @@ def test_generated_records_pass_whatever_the_format() -> None:
     outcome = run(Case(generate=made), config, Path())
     assert [alert.source.offset for alert in outcome.alerts][-1] == 390
     assert outcome.alerts[-1].key == "p"
+
+
+def test_what_stands_out_in_a_record_is_as_its_alert_says(
+    directory: Path, outcome: Outcome
+) -> None:
+    config, case = configured(source=SourceConfig(path="in.jsonl")), Case(input="in.jsonl")
+    alert = outcome.alerts[-1]
+    found = blame(case, config, directory, alert.source.offset)
+    assert found[: len(alert.attribution)] == alert.attribution
+    assert blame(case, config, directory, 0) == []
 
 
 def test_the_dead_letter_limit_stops(directory: Path) -> None:
