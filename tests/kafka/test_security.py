@@ -22,7 +22,7 @@ from streamae.config import Config, Duration, KafkaConfig, Secret
 from streamae.config.file import redact
 from streamae.dryrun import checks
 from streamae.errors import AuthenticationError, UnreachableError
-from streamae.kafka import TopicSender, connect
+from streamae.kafka import GroupOffsets, TopicSender, connect
 from streamae.receipts import Letter
 from streamae.types import Output, TopicPartition
 from tests.kafka.broker import Broker, Tls
@@ -223,6 +223,12 @@ def test_letters_go_back_only_with_the_acl(secured: Secured, configured: Configu
         sender.send(one, [letter])
     sender.close()
     assert secured.cluster.values(one.topic) == []
+
+
+@FIRST_TO_CONNECT
+def test_nothing_goes_back_without_the_acl(configured: Configured) -> None:
+    with pytest.raises(AuthenticationError, match="Read on the consumer group"):
+        GroupOffsets(configured())
 
 
 def test_missing_group_acl(secured: Secured, configured: Configured) -> None:
