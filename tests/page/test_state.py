@@ -194,6 +194,15 @@ def test_the_worst_of_many_partitions_is_named(feed: Feed, page: Page) -> None:
     expect(check(page, "Records")).to_contain_text("in-17 and 2 more: 2 offsets")
 
 
+def test_ages_are_by_the_clock_of_the_daemon(feed: Feed, page: Page) -> None:
+    feed.watched(A)
+    feed.metrics.checkpoint(A, 1000)
+    page.add_init_script("const now = Date.now; Date.now = () => now() - 7_200_000;")
+    page.goto(feed.server.url)
+    expect(page.locator("#build")).to_have_text(re.compile(r"up \d s$"))
+    expect(check(page, "Snapshot")).to_have_text(re.compile(r"Snapshot\d s ago"))
+
+
 def test_connection_lost_and_found(feed: Feed, page: Page) -> None:
     page.goto(feed.server.url)
     expect(page.locator("#lost")).to_be_hidden()

@@ -120,10 +120,10 @@ export class Alerts {
   }
 
   // When the latest alert was, and why, in a few words.
-  get latest() {
+  latest(now) {
     const { start } = this.found.find((episode) => episode.start?.type === "anomaly") ?? {};
     if (!start) return null;
-    const past = start.event_time ? (Date.now() - new Date(start.event_time)) / 1000 : NaN;
+    const past = start.event_time ? now - new Date(start.event_time) / 1000 : NaN;
     const today = past >= 0 && past < 86400;
     const time = today ? `${age(past)} ago` : start.event_time ? clock(start.event_time) : "no time";
     const names = [start.key, start.attribution?.[0]?.feature].filter(Boolean);

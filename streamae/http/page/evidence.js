@@ -123,7 +123,9 @@ function notes({ start, end }) {
   const probability = start?.head?.probability;
   return [
     judged({ start, end }),
-    start && end?.n_records > 1 && `highest score ${number(end.peak_score)} in ${plural(end.n_records, "record")}`,
+    start &&
+      end?.n_records > 1 &&
+      `highest score ${number(end.peak_score)} in ${plural(end.n_records, "record")}`,
     without.length && `not flagged without ${listed(without)}`,
     missing.length && `missing: ${listed(missing)}`,
     known(probability) && `by the labels: ${percent(probability)}`,

@@ -19,6 +19,7 @@ const partitions = new Partitions(() => poll());
 let status = null; // The last one.
 let told = null; // Which alerts are shown.
 let answered = null; // When, in ms.
+let ahead = 0; // Of this clock, the daemon's, in ms.
 let timer = null;
 let asking = null; // Ends what is asked for now.
 
@@ -86,7 +87,7 @@ function showNumbers(now) {
   byId("open").className = status.episodes_open ? "bad" : "";
   facts("found", [
     ["Alerts", count(status.alerts)],
-    ["Latest", clip(alerts.latest ?? "none", 60)],
+    ["Latest", clip(alerts.latest(now) ?? "none", 60)],
     ["Blamed most", alerts.blamed || "–"],
     ["Flagged", plural(status.flagged, "record")],
     ["Suppressed", plural(sum("suppressed"), "record")],
@@ -151,11 +152,11 @@ function showDrawn(now) {
 }
 
 function show() {
-  const now = Date.now() / 1000;
+  const now = (Date.now() + ahead) / 1000;
   showHead(now);
   showTrust(now);
   showNumbers(now);
-  partitions.show(status.partitions ?? []);
+  partitions.show(status.partitions ?? [], now);
   showDrawn(now);
 }
 
@@ -177,6 +178,8 @@ async function get(path) {
     cache: "no-cache",
     signal: AbortSignal.any([asking.signal, AbortSignal.timeout(TIMEOUT_MS)]),
   });
+  const off = Date.parse(answer.headers.get("Date")) - Date.now();
+  ahead = Math.abs(off) > TIMEOUT_MS ? off : 0;
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   return answer.json();
 }
@@ -206,6 +209,6 @@ async function poll() {
 }
 
 document.addEventListener("visibilitychange", () => document.hidden || poll());
-new ResizeObserver(() => status && showDrawn(Date.now() / 1000)).observe(byId("codes"));
+new ResizeObserver(() => status && show()).observe(byId("codes"));
 text("zone", `Times are those of ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`);
 poll();

@@ -73,13 +73,14 @@ export class Partitions {
     this.draw();
   }
 
-  show(partitions) {
+  show(partitions, now) {
     this.owned = partitions;
+    this.now = now;
     this.draw();
   }
 
   draw() {
-    const now = Date.now() / 1000;
+    const { now } = this;
     const { column, down } = this.sorted;
     const [, by] = COLUMNS[column];
     const order = column ? [...this.owned].sort((a, b) => by(a, now) - by(b, now)) : [...this.owned];
