@@ -8,9 +8,9 @@ from operator import attrgetter
 from streamae.budget import AlertBudget, Ledger
 from streamae.check import Check, Verdict
 from streamae.config import Config, parse_budget
-from streamae.pipeline import Pipeline, Processed
-from streamae.records import ERROR_HEADER, Alert
-from streamae.types import NO_TIMESTAMP, Edges, Output, RecordBatch
+from streamae.pipeline import Pipeline, Processed, Rejected
+from streamae.records import Alert
+from streamae.types import NO_TIMESTAMP, Edges, RecordBatch
 
 N_NAMES = 8
 """Features named in a line."""
@@ -32,8 +32,8 @@ class Trial:
     n_flagged: int = 0
     first: int | None = None
     """Offset of the first record that was not just learnt again."""
-    rejects: dict[str, tuple[int, Output]] = field(default_factory=dict)
-    """How many for each reason, and the dead letter of the first."""
+    rejects: dict[str, tuple[int, Rejected]] = field(default_factory=dict)
+    """How many for each reason, and the first."""
     alerts: list[Alert] = field(default_factory=list)
     times_ms: list[int] = field(default_factory=list)
     """Earliest and latest event time of each batch."""
@@ -87,11 +87,9 @@ class Trial:
         self.n_flagged += done.n_flagged
         self.alerts += [event for event in done.alerts if isinstance(event, Alert)]
         self.stop = done.stop
-        for output in done.outputs:
-            if output.channel == "dead_letters":
-                reason = dict(output.headers)[f"{ERROR_HEADER}reason"].decode()
-                n, first = self.rejects.get(reason, (0, output))
-                self.rejects[reason] = (n + 1, first)
+        for reason, n in done.rejects.items():
+            before, first = self.rejects.get(reason, (0, done.first_rejects[reason]))
+            self.rejects[reason] = (before + n, first)
         times_ms = done.timestamps_ms[done.timestamps_ms != NO_TIMESTAMP]
         if len(times_ms):
             self.n_timed += len(times_ms)
@@ -100,12 +98,9 @@ class Trial:
     def _tell(self, config: Config) -> None:
         online = self.pipeline.online
         looked = f"{self.n_records:,} records from offset {self.first}"
-        for reason, (n, letter) in self.rejects.items():
-            why = {
-                name.removeprefix(ERROR_HEADER): value.decode() for name, value in letter.headers
-            }
-            text = f"{n:,} of {looked} rejected: {reason}, first at offset {why['offset']}"
-            self.note("warn" if online is not None else "fail", f"{text}: {why['message']}")
+        for reason, (n, first) in self.rejects.items():
+            text = f"{n:,} of {looked} rejected: {reason}, first at offset {first.offset}"
+            self.note("warn" if online is not None else "fail", f"{text}: {first.message}")
         if self.stop is not None:
             self.note("fail", f"a run would end here (exit 65): {self.stop}")
         if online is None:
