@@ -12,6 +12,7 @@ from streamae.config.document import read_plain
 from streamae.errors import ConfigError, SnapshotError
 from streamae.pipeline import Pipeline, Processed
 from streamae.records import ConfigurationChange
+from streamae.replay.labels import RecordedLabels, known_labels
 from streamae.types import Archive, LabelLog, RecordBatch, Stored, TopicPartition
 
 _ENDLESS = DeadLetterConfig(max_consecutive=None, max_share=None)
@@ -62,6 +63,7 @@ class Playback:
         self._config = msgspec.structs.replace(config, dead_letters=_ENDLESS)
         self.notes: list[str] = []
         """What keeps the outputs from being those of the first time, for people."""
+        labels = None if labels is None else self._recorded(labels)
         changes = [] if varied else self._changes()
         found = None if from_scratch else newest(archive, self.partition, offset)
         if found is not None and varied and not self._fits(found):
@@ -78,8 +80,6 @@ class Playback:
         self.begun = Begun(boundary.offset, boundary.ordinal, found and found.pointer)
         self._pending = deque(change for change in changes if change.offset >= boundary.offset)
         self.n_alerts = 0
-        if labels is not None:
-            self.notes.append("labels that came while the daemon ran may make a difference")
 
     def run(self, end: int, *, by_block: bool = False) -> Iterator[Processed]:
         """Process the log from the position to before offset `end`, a poll or a block at a time."""
@@ -136,6 +136,22 @@ class Playback:
 
     def _judge_by(self, alerting: AlertingConfig) -> None:
         self.pipeline.reconfigure(msgspec.structs.replace(self._config, alerting=alerting))
+
+    def _recorded(self, labels: LabelLog) -> RecordedLabels:
+        """Return the labels log as the daemon read it, as far as its outputs tell."""
+        scores = self._config.output.scores is not None
+        if not scores:
+            self.notes.append(
+                "without scores it is not known when labels came: those that came while the daemon"
+                " ran may make a difference"
+            )
+        outputs = self._archive.outputs("scores" if scores else "alerts", self.partition)
+        return RecordedLabels(labels, known_labels(outputs), self._last_offset)
+
+    def _last_offset(self) -> int:
+        """Return the last record of the full block."""
+        online = self.pipeline.online
+        return -1 if online is None else int(online.offsets[-1])
 
     def _changes(self) -> list[_Changed]:
         try:
