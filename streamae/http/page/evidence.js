@@ -130,7 +130,7 @@ function notes({ start, end }) {
     missing.length && `missing: ${listed(missing)}`,
     known(probability) && `by the labels: ${percent(probability)}`,
     `${label(place)} at ${count(place.offset)}`,
-    `id ${alert.alert_id}`,
+    start?.type === "anomaly" ? `streamae explain ${alert.alert_id}` : `id ${alert.alert_id}`,
   ].filter(Boolean);
 }
 
