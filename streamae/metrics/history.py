@@ -48,7 +48,7 @@ class History:
         """Return what was counted in the last ten minutes before `now`."""
         past = [sample for sample in self._samples if now.at - sample.at <= SPAN_S]
         whole = len(past) == len(self._samples) < (self._samples.maxlen or 0)
-        first = Counters() if whole else (past or self._samples)[0].counters
+        first = Counters() if whole else (past[0] if past else self._samples[-1]).counters
         return Counters(*(b - a for a, b in zip(first, now.counters, strict=True)))
 
     def lag_per_second(self, now: Sample) -> float | None:
