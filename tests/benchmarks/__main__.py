@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks [NAME...]
 
-`models`, `peers` and `ablation` take ten minutes each, or more, and run only when they are named.
+`models`, `peers` and `ablation` take ten to twenty minutes each and run only when they are named.
 Figures of different runs are hard to compare, ratios within one are not: what is compared runs in
 turns. Nothing else should run on the machine.
 """

@@ -207,19 +207,17 @@ def _keys(**keys: Any) -> Iterator[dict[str, Any]]:
 
 PARTS: dict[str, Switch] = {
     "autoencoder": _without_autoencoder,
-    "its code: the best linear denoiser instead": _linear_autoencoder,
-    "its learning: the encoder stays as it was drawn": partial(
+    "its code; the best linear denoiser instead": _linear_autoencoder,
+    "learning of its encoder, which stays as drawn": partial(
         patch.object, DenoisingSparseAutoencoder, "_descend", lambda *_: None
     ),
     "corruption of what it learns": partial(_keys, corruption_noise=0.0, corruption_masking=0.0),
     "covariance of its residual": _residual_by_feature,
-    "short memory of that covariance: as long as the others": partial(
-        _keys, residual_memory=DetectorConfig().memory
-    ),
+    "short memory of that covariance": partial(_keys, residual_memory=DetectorConfig().memory),
     "votes of z, whitened and by feature": partial(_combined_with, nats=math.inf),
     "vote of z by feature": partial(_combined_with, independence=0.0),
     "outvoting by a better autoencoder": partial(_combined_with, nats=0.0),
-    "Student's t: squares": _squares,
+    "Student's t; squares instead": _squares,
     "rarity of single values": _no_surprise,
     "recent level": partial(patch.object, Persistence, "autocorrelation", 0.0),
     "weighing down of suspects": _equal_weights,
