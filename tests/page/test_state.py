@@ -44,6 +44,7 @@ def test_warm_up_then_watching(feed: Feed, page: Page, complaints: list[str]) ->
     feed.score(A, [math.nan, 3.0, 4.0], math.inf)
     page.goto(feed.server.url)
     expect(page.locator("#state")).to_have_text("Learning what is normal")
+    expect(page.locator("#none")).to_have_text("None yet: they begin after the warm-up.")
     expect(check(page, "Warm-up")).to_have_text("Warm-up62 % done, no alerts until then")
     expect(check(page, "Budget")).to_have_text("Budgetnot known yet")
     expect(page.get_by_role("progressbar", name="Warm-up")).to_be_visible()

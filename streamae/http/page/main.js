@@ -83,6 +83,7 @@ function showNumbers(now) {
     ["Latest event", latest > 0 ? clock(latest * 1000) : "–"],
   ]);
   const matched = `${count(sum("labels_matched"))} of ${count(sum("labels"))} matched`;
+  text("none", status.warmup < 1 ? "None yet: they begin after the warm-up." : "None yet.");
   text("open", count(status.episodes_open));
   byId("open").className = status.episodes_open ? "bad" : "";
   facts("found", [
