@@ -21,7 +21,7 @@ from streamae.records import (
     text,
 )
 from streamae.replay.past import NEIGHBOURS, Level, Nearest, Past, named
-from streamae.replay.playback import Begun, Playback, oldest_offset
+from streamae.replay.playback import Begun, Playback, beginning_unknown, oldest_offset
 from streamae.types import Archive, LabelLog, RecordBatch, TopicPartition
 
 HISTORY_BLOCKS = 16
@@ -149,9 +149,9 @@ class Explainer:
 
     def _beginning(self) -> int:
         """Return where to begin to know the past; the oldest snapshot is better than the start."""
-        first = self._archive.bounds(self._partition).first
         wanted = self._at.offset - self._lookback
-        if first == 0 and wanted <= 0:
+        unknown = beginning_unknown(self._archive, self._config, self._partition)
+        if wanted <= 0 and not unknown:
             return 0
         oldest = oldest_offset(self._archive, self._partition)
         return wanted if oldest is None or oldest > self._at.offset else max(wanted, oldest)

@@ -120,11 +120,8 @@ class Playback:
         first = self._archive.bounds(self.partition).first
         alerting = changes[0].before if changes else self._config.alerting
         config = msgspec.structs.replace(self._config, alerting=alerting)
-        if first > 0:
-            self.notes.append(
-                f"the log begins at offset {first}: what was learnt before is missing, and equal"
-                " outputs cannot be promised"
-            )
+        if reason := beginning_unknown(self._archive, self._config, self.partition):
+            self.notes.append(f"{reason}, so equal outputs cannot be promised")
         return Pipeline(config, self.partition, first, labels=labels)
 
     def _fits(self, found: Stored) -> bool:
@@ -176,6 +173,16 @@ def newest(archive: Archive, partition: TopicPartition, at: int) -> Stored | Non
         if point and stored.pointer == point.pointer:
             break
     return best and best[1]
+
+
+def beginning_unknown(archive: Archive, config: Config, partition: TopicPartition) -> str | None:
+    """Return why the model did not begin with the first record of the log; None if it did."""
+    first = archive.bounds(partition).first
+    if first > 0:
+        return f"the log begins at offset {first}, and what was learnt before is gone"
+    if config.source.kind == "kafka" and config.source.start == "latest":
+        return "with `source.start: latest` the model did not begin where the log does"
+    return None
 
 
 def oldest_offset(archive: Archive, partition: TopicPartition) -> int | None:

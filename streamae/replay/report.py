@@ -13,7 +13,7 @@ from streamae.errors import ConfigError
 from streamae.records import Alert, Event
 from streamae.replay.against import Change, compare_alerts
 from streamae.replay.compare import Comparison, channels, compare
-from streamae.replay.playback import Begun, Playback, oldest_offset
+from streamae.replay.playback import Begun, Playback, beginning_unknown, oldest_offset
 from streamae.types import Archive, Channel, LabelLog, TopicPartition
 
 Place = int | datetime | None
@@ -141,30 +141,41 @@ class Replay:
 
 
 def ranges(
-    archive: Archive, start: Place, end: Place, number: int | None, *, committed: bool
+    archive: Archive,
+    config: Config,
+    places: tuple[Place, Place],
+    number: int | None,
+    *,
+    committed: bool,
 ) -> list[Range]:
     """Return the range of every partition, or of those of a number.
 
-    By default it begins where the log does, or where the first snapshot left can take over, and
-    ends where the group has come to. With `committed` it must not go beyond. Raise `ConfigError`
-    where a partition has no such records.
+    `places` are its two ends. By default it begins where the model did, or where the first snapshot
+    left can take over, and ends where the group has come to. With `committed` it must not go
+    beyond. Raise `ConfigError` where a partition has no such records.
     """
     partitions = [one for one in archive.partitions() if number in (None, one.partition)]
     if not partitions:
         names = ", ".join(map(str, archive.partitions()))
         raise ConfigError(f"--partition: there is no partition {number}, only {names}")
-    return [_range(archive, one, start, end, committed=committed) for one in partitions]
+    return [_range(archive, config, one, places, committed=committed) for one in partitions]
 
 
 def _range(
-    archive: Archive, partition: TopicPartition, start: Place, end: Place, *, committed: bool
+    archive: Archive,
+    config: Config,
+    partition: TopicPartition,
+    places: tuple[Place, Place],
+    *,
+    committed: bool,
 ) -> Range:
+    start, end = places
     edges, point = archive.bounds(partition), archive.committed(partition)
     if committed and point is None:
         raise ConfigError(f"{partition}: nothing was committed that could be compared")
     last = edges.end if point is None else min(point.offset, edges.end)
     first = edges.first
-    if start is None and first > 0:
+    if start is None and beginning_unknown(archive, config, partition):
         first = max(first, oldest_offset(archive, partition) or 0)
     begin = first if start is None else _offset(archive, partition, start)
     stop = last if end is None else _offset(archive, partition, end)

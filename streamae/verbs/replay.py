@@ -51,8 +51,8 @@ def _replay(arguments: argparse.Namespace) -> int:
         archive = open_archive(config, cleanups)
         found = ranges(
             archive,
-            arguments.start,
-            arguments.end,
+            config,
+            (arguments.start, arguments.end),
             arguments.partition,
             committed=arguments.compare,
         )

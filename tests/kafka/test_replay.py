@@ -13,7 +13,7 @@ import yaml
 from kafka import KafkaProducer
 
 from streamae.cli import main
-from tests.kafka.cluster import Cluster
+from tests.kafka.cluster import Cluster, until
 from tests.kafka.stream import CHANNELS, Run, Stream
 
 N = 900
@@ -183,6 +183,27 @@ def test_bad_input_is_one_line(
     assert printed.out == ""
     assert len(printed.err.splitlines()) == 1
     assert reason in printed.err
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_a_group_that_began_at_the_end_of_the_log(
+    cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream = Stream(cluster, "latest", N, partitions=1)
+    stream.write(300)
+    with Run(stream, tmp_path, "late", {"source": {"start": "latest"}}) as run:
+        worker = run.daemon().start()
+        until(lambda: run.offsets() == {0: 300})
+        stream.write()
+        run.complete([worker])
+        arguments = ["-c", str(run.settings()), "--json"]
+    assert main(["replay", "--compare", *arguments]) == 0
+    (report,) = json.loads(capsys.readouterr().out)["partitions"]
+    assert (report["start"], report["end"], report["notes"]) == (300, N, [])
+    assert main(["replay", "--from", "0", *arguments]) == 0
+    (report,) = json.loads(capsys.readouterr().out)["partitions"]
+    assert "source.start: latest" in report["notes"][0]
 
 
 @pytest.mark.kafka
