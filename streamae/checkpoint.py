@@ -1,6 +1,5 @@
 """The snapshots that are kept, and going back to one of them."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,13 +15,11 @@ from streamae.errors import ConfigError, SnapshotError
 from streamae.local import DirectoryStore, FileOffsets
 from streamae.pipeline import Pipeline
 from streamae.records import iso_time
-from streamae.snapshot import Header
+from streamae.snapshot import Header, name_of
 from streamae.trial import what_is_gone
 from streamae.types import Archive, CommitPoint, Stored, TopicPartition
 
 Position = Literal["keep", "rewind"]
-
-NAME_CHARACTERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +49,6 @@ class Offsets(Protocol):
 
     def close(self) -> None:
         """Let others work on it again."""
-
-
-def name_of(content: bytes) -> str:
-    """Return the beginning of a digest (BLAKE2b, RFC 7693)."""
-    return hashlib.blake2b(content, digest_size=NAME_CHARACTERS // 2).hexdigest()
 
 
 def kept(archive: Archive, config: Config, partition: TopicPartition) -> Iterator[Kept]:

@@ -22,6 +22,7 @@ from streamae.errors import SnapshotError
 
 FORMAT = 1
 _METADATA_KEY = "streamae"
+_NAME_CHARACTERS = 8
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
@@ -85,6 +86,11 @@ def decode(blob: bytes) -> tuple[Header, dict[str, npt.NDArray[Any]]]:
     if _checksum(raw, arrays) != header.checksum:
         raise SnapshotError("snapshot is damaged: its checksum does not match its content")
     return header, arrays
+
+
+def name_of(blob: bytes) -> str:
+    """Return what a snapshot is called: the beginning of a digest (BLAKE2b, RFC 7693)."""
+    return hashlib.blake2b(blob, digest_size=_NAME_CHARACTERS // 2).hexdigest()
 
 
 def model_keys(config: Config) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Begun(msgspec.Struct, frozen=True):
     offset: int
     ordinal: int
     snapshot: str | None
-    """The snapshot's pointer; None for an empty model."""
+    """The snapshot's name; None for an empty model."""
 
 
 class _Changed(NamedTuple):
@@ -77,7 +77,8 @@ class Playback:
             if not varied:
                 self._judge_by(self.pipeline.alerting)
         boundary = self.pipeline.boundary
-        self.begun = Begun(boundary.offset, boundary.ordinal, found and found.pointer)
+        name = None if found is None else snapshot.name_of(found.content)
+        self.begun = Begun(boundary.offset, boundary.ordinal, name)
         self._pending = deque(change for change in changes if change.offset >= boundary.offset)
         self.n_alerts = 0
 
@@ -198,8 +199,10 @@ def _header(partition: TopicPartition, stored: Stored) -> snapshot.Header:
     try:
         return snapshot.decode(stored.content)[0]
     except SnapshotError as error:
+        name = snapshot.name_of(stored.content)
         raise SnapshotError(
-            f"{partition}: {stored.pointer}: {error}; `--from-scratch` begins without a snapshot"
+            f"{partition}: snapshot {name}: {error}; `streamae checkpoint verify` checks all, and"
+            " `streamae replay --from-scratch` uses none"
         ) from error
 
 

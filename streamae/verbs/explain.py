@@ -58,7 +58,11 @@ def _lines(found: "Explanation") -> Iterator[str]:
     about = [f"key {found.key}" if found.key is not None else "", found.event_time or ""]
     yield f"{at.topic}-{at.partition}, offset {at.offset} {' '.join(filter(None, about))}".rstrip()
     yield f"  {_shortened(found.value or '')}"
-    origin = f"the snapshot at offset {begun.offset}" if begun.ordinal else "an empty model"
+    origin = (
+        f"the snapshot {begun.snapshot} at offset {begun.offset}"
+        if begun.ordinal
+        else "an empty model"
+    )
     yield f"  record {found.ordinal:,} of the model, which was rebuilt from {origin}"
     yield from (f"  note: {note}" for note in found.notes)
     yield ""

@@ -92,7 +92,7 @@ def _lines(report: "Report") -> Iterator[str]:
     origin = (
         f"an empty model at offset {begun.offset}"
         if begun.ordinal == 0
-        else f"the snapshot at offset {begun.offset}, ordinal {begun.ordinal}"
+        else f"the snapshot {begun.snapshot} at offset {begun.offset}, ordinal {begun.ordinal}"
     )
     yield f"{report.partition}: offsets {report.start} to {report.end}, from {origin}"
     yield from (f"  note: {note}" for note in report.notes)

@@ -5,6 +5,7 @@ After kills they are equal, too: see `test_kill`.
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import yaml
 from kafka import KafkaProducer
 
 from streamae.cli import main
+from streamae.receipts import RECEIPT_HEADERS
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.stream import CHANNELS, Run, Stream
 
@@ -73,26 +75,32 @@ def test_there_is_no_difference_and_looking_makes_none(
     assert content() == before
 
 
+def write(cluster: Cluster, topic: str, records: Sequence[Any]) -> None:
+    """Make a topic of records: Kafka keeps what it has, so what is changed is a copy."""
+    cluster.create(topic, partitions=PARTITIONS)
+    producer = KafkaProducer(bootstrap_servers=cluster.bootstrap)
+    for record in records:
+        headers = list(record.headers)
+        producer.send(topic, record.value, record.key, headers, record.partition, record.timestamp)
+    producer.flush()
+    producer.close()
+
+
 @pytest.mark.kafka
 @pytest.mark.slow
 def test_a_changed_byte_is_found(
     finished: Finished, cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Kafka keeps what it has: the topic is copied with the change."""
-    copy = f"{finished.run.group}.copy"
-    cluster.create(copy, partitions=PARTITIONS)
     records = cluster.read(f"{finished.run.group}.alerts")
-    number = next(at for at, record in enumerate(records) if record.partition == 1) + 7
-    changed = records[number]
-    producer = KafkaProducer(bootstrap_servers=cluster.bootstrap)
-    for record in records:
-        value = record.value
-        if record is changed:
-            value = value.replace(b'"anomaly"', b'"anomalz"').replace(b"recovered", b"recoverez")
-        headers = list(record.headers)
-        producer.send(copy, value, record.key, headers, record.partition, record.timestamp)
-    producer.flush()
-    producer.close()
+    changed = next(at for at, record in enumerate(records) if record.partition == 1) + 7
+    value = records[changed].value.replace(b'"anomaly"', b'"anomalz"')
+    value = value.replace(b"recovered", b"recoverez")
+    copy = f"{finished.run.group}.copy"
+    write(
+        cluster,
+        copy,
+        [*records[:changed], records[changed]._replace(value=value), *records[changed + 1 :]],
+    )
     code, reports = replay(
         finished, tmp_path, capsys, "--compare", "--set", f"output.alerts={copy}"
     )
@@ -101,7 +109,7 @@ def test_a_changed_byte_is_found(
     assert first["alerts"]["difference"] is None
     assert second["scores"]["difference"] is None
     difference = second["alerts"]["difference"]
-    event = json.loads(changed.value)
+    event = json.loads(records[changed].value)
     assert difference["kind"] == "changed"
     assert difference["place"] == f"{copy}-1, offset 7"
     assert difference["alert_id"] == event["alert_id"]
@@ -115,14 +123,8 @@ def test_outputs_that_are_no_longer_kept(
     finished: Finished, cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copy = f"{finished.run.group}.cut"
-    cluster.create(copy, partitions=PARTITIONS)
     records = cluster.read(f"{finished.run.group}.scores")
-    producer = KafkaProducer(bootstrap_servers=cluster.bootstrap)
-    for record in records:
-        headers = list(record.headers)
-        producer.send(copy, record.value, record.key, headers, record.partition, record.timestamp)
-    producer.flush()
-    producer.close()
+    write(cluster, copy, records)
     cluster.cut(copy, 300, partition=1)
     code, (report,) = replay(
         finished,
@@ -133,6 +135,21 @@ def test_outputs_that_are_no_longer_kept(
     n = sum(record.partition == 1 for record in records)
     assert code == 0
     assert report["comparison"]["scores"] == {"equal": n - 300, "gone": 300, "difference": None}
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_receipts_of_dead_letters_sent_back_are_no_difference(
+    finished: Finished, cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = f"{finished.run.group}.receipts"
+    records = cluster.read(f"{finished.run.group}.dead_letters")
+    receipt = records[1]._replace(value=b"{}", headers=RECEIPT_HEADERS)
+    write(cluster, copy, [*records[:2], receipt, *records[2:]])
+    code, _ = replay(
+        finished, tmp_path, capsys, "--compare", "--set", f"output.dead_letters={copy}"
+    )
+    assert code == 0
 
 
 @pytest.mark.kafka

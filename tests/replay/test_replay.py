@@ -232,7 +232,7 @@ def test_a_damaged_snapshot(daemon: Daemon, capsys: pytest.CaptureFixture[str]) 
     damaged.write_bytes(content)
     assert daemon.run("replay", "--compare") == 78
     (line,) = capsys.readouterr().err.splitlines()
-    assert damaged.name in line
+    assert snapshot.name_of(bytes(content)) in line
     assert "does not match" in line
     assert daemon.run("replay", "--compare", "--from-scratch") == 0
 
