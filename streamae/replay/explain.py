@@ -13,11 +13,11 @@ from streamae.pipeline import Examined, Pipeline
 from streamae.records import (
     Attribution,
     Counterfactual,
-    Event,
     Position,
     Severity,
     iso_time,
     significant,
+    source_of,
     text,
 )
 from streamae.replay.past import NEIGHBOURS, Level, Nearest, Past, named
@@ -182,9 +182,12 @@ def locate(archive: Archive, target: str) -> Position:
     wanted = f'"alert_id":"{target}"'.encode()
     for partition in partitions:
         for written in archive.outputs("alerts", partition):
-            if wanted in (written.output.value or b""):
-                event: Event = msgspec.json.decode(written.output.value or b"", type=Event)
-                return event.source
+            if wanted not in (written.output.value or b""):
+                continue
+            source = source_of(written.output)
+            if source is None:
+                raise StreamaeError(f"the alert at {written.place} does not say what it is about")
+            return source
     raise StreamaeError(f"there is no alert {target}; a record is named TOPIC:PARTITION:OFFSET")
 
 

@@ -121,6 +121,16 @@ def test_text(daemon: Daemon, explain: Explain, said: Said) -> None:
     assert f"{alert['attribution'][0]['share']:.1%}" in blamed
 
 
+def test_an_alert_that_does_not_say_what_it_is_about(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = daemon.lines("alerts")
+    daemon.write("alerts", [lines[0].replace(b'"source":{', b'"source":['), *lines[1:]])
+    assert daemon.run("explain", json.loads(lines[0])["alert_id"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "alerts.jsonl, line 1 does not say" in line
+
+
 REJECTED = "rejected"
 
 

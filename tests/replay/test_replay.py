@@ -237,6 +237,40 @@ def test_a_damaged_snapshot(daemon: Daemon, capsys: pytest.CaptureFixture[str]) 
     assert daemon.run("replay", "--compare", "--from-scratch") == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "damage", "answer"),
+    [
+        ("alerts.jsonl", Path.unlink, (74, "cannot read")),
+        ("in.jsonl", Path.unlink, (78, "source.path: cannot read")),
+        ("state/commit.json", lambda path: path.write_bytes(b"{"), (78, "commit.json is damaged")),
+    ],
+)
+@pytest.mark.parametrize("verb", [["replay", "--compare"], ["explain", "abc"]], ids=" ".join)
+def test_damaged_files(
+    daemon: Daemon,
+    verb: list[str],
+    name: str,
+    damage: Callable[[Path], object],
+    answer: tuple[int, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    damage(daemon.directory / name)
+    before = daemon.content()
+    if verb[0] == "explain" and name == "in.jsonl":
+        verb = ["explain", "in:0:3"]
+    assert daemon.run(*verb) == answer[0]
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 1
+    assert answer[1] in printed.err
+    assert daemon.content() == before
+
+
+def test_a_time_before_all_times_is_the_beginning(daemon: Daemon, said: Said) -> None:
+    assert daemon.run("replay", "--from", "1960-01-01", "--to", "100", "--json") == 0
+    assert json.loads(said())["partitions"][0]["start"] == 0
+
+
 @pytest.mark.parametrize("place", ["x", "-3", "2026-13-01"])
 def test_what_is_no_place(place: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
