@@ -14,15 +14,6 @@ from tests.kafka.configs import named
 Client = Literal["kafka-python", "confluent"]
 
 
-@pytest.fixture(autouse=True)
-def sockets_collected() -> Iterator[None]:
-    """Collect what kafka-python left open here, where no other test is blamed for it."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
-
-
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     with Broker(tmp_path_factory.mktemp("broker") / "kafka") as running:
@@ -64,6 +55,13 @@ def configured(broker: Broker, cluster: Cluster, client: Client) -> Callable[...
 def pytest_configure(config: pytest.Config) -> None:
     # kafka-python leaves the sockets of failed connections to the garbage collector.
     config.addinivalue_line("filterwarnings", "ignore:unclosed <s:ResourceWarning")
+
+
+def pytest_sessionfinish() -> None:
+    # When all is over pytest collects what is left, and this filter is gone.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
