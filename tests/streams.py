@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
 from streamae.config import AlertingConfig, Config, DetectorConfig, OutputConfig
 from streamae.local import MemoryLog
@@ -12,6 +13,8 @@ from streamae.types import Output, TopicPartition
 
 PARTITION = TopicPartition("vectors", 0)
 FEATURES = tuple("abcdef")
+ONE_BY_ONE = pytest.param(1, marks=pytest.mark.slow)
+"""A poll size that takes long."""
 
 
 def vectors(n: int, seed: int = 0) -> np.ndarray:

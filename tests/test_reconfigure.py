@@ -14,7 +14,7 @@ from streamae.local import MemoryLog, MemorySink, MemorySource
 from streamae.pipeline import Pipeline
 from streamae.types import Commit, Output
 from tests import streams
-from tests.streams import PARTITION, config, keys, timestamps, values
+from tests.streams import ONE_BY_ONE, PARTITION, config, keys, timestamps, values
 from tests.test_worker import InterruptedRunError, settings, worker
 
 N = 1500
@@ -57,7 +57,7 @@ def assert_replayable(outputs: Sequence[Output], state: bytes | None, last: Conf
 
 
 @pytest.mark.parametrize("other", OTHERS)
-@pytest.mark.parametrize("size", [1, 7, 256])
+@pytest.mark.parametrize("size", [ONE_BY_ONE, 7, 256])
 def test_it_begins_at_the_next_block_under_any_poll_size(other: AlertingConfig, size: int) -> None:
     pipeline = Pipeline(config(), PARTITION, 0)
     outputs = run(pipeline, 1000, size)

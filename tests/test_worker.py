@@ -22,7 +22,7 @@ from streamae.observer import Observer
 from streamae.types import Channel, Commit, LabelLog, Output, TopicPartition
 from streamae.watchdog import Watchdog
 from streamae.worker import Worker
-from tests.streams import config, keys, timestamps, values
+from tests.streams import ONE_BY_ONE, config, keys, timestamps, values
 
 N = 900
 PARTITIONS = [TopicPartition("vectors", number) for number in range(4)]
@@ -125,7 +125,7 @@ def undisturbed() -> MemorySink:
     return run(MemorySource(logs(2)), MemorySink())
 
 
-@pytest.mark.parametrize("size", [1, 7, 256])
+@pytest.mark.parametrize("size", [ONE_BY_ONE, 7, 256])
 def test_result_does_not_depend_on_poll_sizes(undisturbed: MemorySink, size: int) -> None:
     assert_equal(run(MemorySource(logs(2), size), MemorySink()), undisturbed)
 

@@ -11,6 +11,7 @@ from streamae.config import Config, LabelsConfig
 from streamae.local import MemoryLabels, MemorySink, MemorySource
 from streamae.types import Poll
 from tests.labels import labels, replayed
+from tests.streams import ONE_BY_ONE
 from tests.test_worker import (
     PARTITIONS,
     DyingSink,
@@ -70,7 +71,7 @@ def assert_replayable(sink: MemorySink, n_moments: int) -> None:
     assert again.snapshot() == sink.partitions[PARTITION].snapshot
 
 
-@pytest.mark.parametrize("size", [1, 7, 256])
+@pytest.mark.parametrize("size", [ONE_BY_ONE, 7, 256])
 def test_labels_written_first_are_merged_alike_under_any_poll_size(
     undisturbed: MemorySink, size: int
 ) -> None:

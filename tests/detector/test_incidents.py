@@ -20,6 +20,8 @@ from tests.detector.incidents import (
     slow,
 )
 
+pytestmark = pytest.mark.slow
+
 BLOCK = 256
 BUDGET = 1e-3
 

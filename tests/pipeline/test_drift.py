@@ -13,7 +13,7 @@ from streamae.local import MemoryLog
 from streamae.pipeline import Pipeline
 from streamae.records import schemas
 from streamae.types import Output
-from tests.streams import FEATURES, PARTITION, config, keys, run, timestamps, vectors
+from tests.streams import FEATURES, ONE_BY_ONE, PARTITION, config, keys, run, timestamps, vectors
 
 N = 3000
 AT = 2000
@@ -81,7 +81,7 @@ def test_it_is_a_cloud_event_that_follows_its_schema(outputs: list[Output]) -> N
     assert output.timestamp_ms == timestamps(N)[drift["source"]["offset"]]
 
 
-@pytest.mark.parametrize("size", [1, 7, 64, 1000])
+@pytest.mark.parametrize("size", [ONE_BY_ONE, 7, 64, 1000])
 def test_batches_do_not_matter(outputs: list[Output], log: MemoryLog, size: int) -> None:
     assert run(Pipeline(shifting(), PARTITION, 0), log, size) == outputs
 

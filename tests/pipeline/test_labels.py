@@ -13,7 +13,7 @@ from streamae.local import MemoryLabels, MemoryLog
 from streamae.pipeline import Pipeline, Processed
 from streamae.types import LabelLog
 from tests.labels import label, label_of_key, labels, replayed
-from tests.streams import PARTITION, config, keys, labelled_vectors, timestamps, values
+from tests.streams import ONE_BY_ONE, PARTITION, config, keys, labelled_vectors, timestamps, values
 
 N = 3000
 BLOCK = 64
@@ -68,7 +68,7 @@ def test_without_labels_log_nothing_is_said_of_a_head(log: MemoryLog) -> None:
 
 
 @pytest.mark.parametrize("scores_per", ["record", "block"])
-@pytest.mark.parametrize("size", [1, 7, 63])
+@pytest.mark.parametrize("size", [ONE_BY_ONE, 7, 63])
 def test_outputs_and_state_do_not_depend_on_batching(
     log: MemoryLog, size: int, scores_per: str
 ) -> None:

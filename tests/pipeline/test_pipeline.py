@@ -10,7 +10,7 @@ from streamae.local import MemoryLog
 from streamae.pipeline import Pipeline
 from streamae.records import Alert
 from streamae.types import Output
-from tests.streams import PARTITION, config, keys, run, timestamps, values
+from tests.streams import ONE_BY_ONE, PARTITION, config, keys, run, timestamps, values
 
 N = 1500
 
@@ -26,7 +26,7 @@ def channel(outputs: list[Output], name: str) -> list[Output]:
 
 @pytest.mark.parametrize("scores_per", ["record", "block"])
 @pytest.mark.parametrize("budget", [0.01, "1000 per day"])
-@pytest.mark.parametrize("size", [1, 7, 256])
+@pytest.mark.parametrize("size", [ONE_BY_ONE, 7, 256])
 def test_outputs_and_state_do_not_depend_on_batching(
     log: MemoryLog, size: int, budget: float | str, scores_per: str
 ) -> None:

@@ -9,6 +9,8 @@ import pytest
 from tests.replay.runs import Daemon
 from tests.streams import FEATURES
 
+pytestmark = pytest.mark.slow
+
 Said = Callable[[], str]
 
 

@@ -76,6 +76,7 @@ def test_alerts_as_a_table(daemon: Daemon, said: Said) -> None:
     assert [line.split()[0] for line in lines[3:]] == [alert["alert_id"] for alert in alerts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("channel", ["alerts", "scores", "dead_letters"])
 def test_a_changed_byte_names_exactly_its_record(daemon: Daemon, channel: str, seed: int) -> None:
@@ -110,6 +111,7 @@ def original(daemon: Daemon, channel: str, number: int) -> int:
     return int(line["source"]["offset"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channel", ["alerts", "scores"])
 @pytest.mark.parametrize("number", [0, 20, -1])
 def test_a_line_that_was_taken_out(daemon: Daemon, channel: Channel, number: int) -> None:
@@ -124,6 +126,7 @@ def test_a_line_that_was_taken_out(daemon: Daemon, channel: Channel, number: int
     assert difference.source.offset == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channel", ["alerts", "scores"])
 @pytest.mark.parametrize("number", [0, 20, -1])
 def test_a_line_that_was_put_in(daemon: Daemon, channel: Channel, number: int) -> None:
@@ -155,6 +158,7 @@ def test_a_difference_within_a_range(daemon: Daemon, said: Said) -> None:
     assert 'recomputed    "replayed"' in printed
 
 
+@pytest.mark.slow
 def test_against_another_configuration(daemon: Daemon, said: Said) -> None:
     other = str(daemon.settings(budget=0.03, critical_share=0.9, quiet_records=30))
     assert daemon.run("replay", "--against", other, "--json") == 0
@@ -176,6 +180,7 @@ def test_against_another_configuration(daemon: Daemon, said: Said) -> None:
     assert len(counted) == 3 + len(kinds)
 
 
+@pytest.mark.slow
 def test_against_the_same_configuration(daemon: Daemon, said: Said) -> None:
     same = str(daemon.settings(budget=0.01))
     assert daemon.run("replay", "--against", same, "--to", str(N // 2), "--json") == 0
@@ -184,6 +189,7 @@ def test_against_the_same_configuration(daemon: Daemon, said: Said) -> None:
     assert report["changes"] == []
 
 
+@pytest.mark.slow
 def test_against_another_model(daemon: Daemon, said: Said) -> None:
     other = daemon.settings()
     other = other.rename(other.with_name("wider.yaml"))

@@ -11,6 +11,8 @@ from streamae.types import Output
 from tests.streams import PARTITION, config
 from tests.transforms.streams import as_log, counters
 
+pytestmark = pytest.mark.slow
+
 N = 1500
 OPTIONS: list[dict[str, object]] = [
     {"diff": "auto"},
