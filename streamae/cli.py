@@ -4,14 +4,16 @@ Exit codes are those of `errors`; a wrong command line is 2, as argparse has it.
 """
 
 import argparse
+import errno
 import logging
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import streamae
-from streamae.errors import StreamaeError
+from streamae.errors import StorageError, StreamaeError, why
 from streamae.verbs import (
     checkpoint,
     config,
@@ -44,10 +46,15 @@ _VERBS = (
     version,
 )
 _INTERRUPTED = 128 + signal.SIGINT
+_UNEXPECTED = os.EX_SOFTWARE
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What writing to standard output ends with; files of ours name themselves."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; return the exit code."""
+    if sys.stdout is None:  # Closed by who started us.
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - stays open.
     arguments = _parser().parse_args(argv)
     verb: Callable[[argparse.Namespace], int] = arguments.verb
     try:
@@ -62,9 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output left, as `head` does; flushing at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            print(f"cannot write the answer: {why(error)}", file=sys.stderr)
+            return StorageError.exit_code
         logging.getLogger("streamae").exception("unexpected error")
-        return StreamaeError.exit_code
+        return _UNEXPECTED
     return exit_code
 
 

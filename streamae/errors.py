@@ -1,6 +1,6 @@
 """The exceptions of streamae and the exit code each one ends the process with.
 
-    StreamaeError                1   anything else
+    StreamaeError                1   a verb found what it looks for, or found nothing to work on
     ├── ConfigError             78   the configuration, or a file it names, cannot be used
     │   └── SnapshotError       78   saved state that does not fit the configuration or is damaged
     ├── DeadLetterLimitError    65   more records were rejected than the operator allows
@@ -10,6 +10,7 @@
     └── AuthenticationError     77   the broker refused the credentials or the permission
 
 A rejected record is not an exception that travels: it becomes a dead letter (see `decode`).
+What no one foresaw is 70, with a traceback (see `cli`).
 The codes follow sysexits.h, so supervisors can tell "do not restart" (77, 78) from "restart" (75).
 """
 

@@ -160,8 +160,16 @@ def test_unexpected_errors_leave_a_traceback(
         raise RuntimeError("boom")
 
     monkeypatch.setattr(configfile, "load", load)
-    assert main(["config", "echo"]) == 1
+    assert main(["config", "echo"]) == 70
     assert "RuntimeError: boom" in caplog.text
+
+
+@pytest.mark.parametrize(("output", "code"), [(">/dev/full", 74), (">&-", 0)])
+def test_an_answer_that_cannot_be_written(output: str, code: int) -> None:
+    command = f"{sys.executable} -m streamae config reference {output}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert done.stderr == ("cannot write the answer: No space left on device\n" if code else "")
 
 
 def test_an_interrupt_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Record values to columns of numbers, or to reasons why not."""
 
 from streamae.decode.decoder import Decoded, Decoder, Reject
+from streamae.decode.event_time import first_at
 from streamae.decode.parse import Reason
 
-__all__ = ["Decoded", "Decoder", "Reason", "Reject"]
+__all__ = ["Decoded", "Decoder", "Reason", "Reject", "first_at"]

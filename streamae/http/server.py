@@ -18,7 +18,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from streamae.config import HttpConfig
-from streamae.errors import ConfigError, why
+from streamae.errors import ConfigError, TemporaryError, why
 from streamae.http.pages import (
     CONTENT_SECURITY_POLICY,
     RELOAD,
@@ -206,9 +206,10 @@ def _listen(config: HttpConfig, pages: Pages) -> _TcpServer:
         found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)
         return _TcpServer(found[0][0], found[0][4], pages)
     except OSError as error:
-        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
-            raise ConfigError(
-                f"http.port: cannot listen on {config.host}:{config.port}: {why(error)};"
-                " choose another, or 0 for a free one"
-            ) from error
+        port = f"http.port: cannot listen on {config.host}:{config.port}: {why(error)}"
+        advice = "; choose another, or 0 for a free one"
+        if error.errno == errno.EADDRINUSE:  # Perhaps by a predecessor that is about to end.
+            raise TemporaryError(port + advice) from error
+        if error.errno == errno.EACCES:
+            raise ConfigError(port + advice) from error
         raise ConfigError(f"http.host: cannot listen on {config.host}: {why(error)}") from error

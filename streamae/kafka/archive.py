@@ -1,6 +1,6 @@
 """What a stream made of its topics, read beside the workers without disturbing them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
@@ -10,6 +10,7 @@ from kafka import TopicPartition as KafkaPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from streamae.config import Config
+from streamae.decode import first_at
 from streamae.errors import ConfigError, StreamaeError
 from streamae.kafka import reading, settings
 from streamae.kafka.faults import connect, translated
@@ -59,6 +60,7 @@ class KafkaArchive:
             "group_id": settings.group(config),
         }
         self._consumer = connect(KafkaConsumer, options, config)
+        self._readings: list[Generator[reading.Polled, None, None]] = []
         self._store = store or StateReader(config)
 
     def partitions(self) -> Sequence[TopicPartition]:
@@ -71,19 +73,23 @@ class KafkaArchive:
         return reading.edges(self._consumer, partition, self._config)
 
     def offset_at(self, partition: TopicPartition, timestamp_ms: int) -> int:
-        """Ask the brokers, who go by the times of the records."""
+        """Ask the brokers, who go by the times of the records, or look for the configured field."""
+        if self._config.record.timestamp_field is not None:
+            bounds = self.bounds(partition)
+            found = first_at(self.records(partition, *bounds), self._config.record, timestamp_ms)
+            return bounds.end if found is None else found
         one = KafkaPartition(*partition)
         timeout_ms = settings.milliseconds(self._config.kafka.connect_timeout)
         try:
-            found = self._consumer.offsets_for_times({one: timestamp_ms}, timeout_ms)[one]
+            known = self._consumer.offsets_for_times({one: timestamp_ms}, timeout_ms)[one]
         except KafkaError as error:
             raise translated(error, f"asking for an offset of {partition}") from error
-        return self.bounds(partition).end if found is None else int(found.offset)
+        return self.bounds(partition).end if known is None else int(known.offset)
 
     def records(self, partition: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
         """Yield what was committed; raise `StreamaeError` when `start` is gone."""
         try:
-            for polled in reading.read(self._config, partition, start, end):
+            for polled in self._read(partition, start, end):
                 if polled.records or polled.position >= end:
                     position = min(polled.position, end)
                     yield columns(partition, polled.records, position)
@@ -94,7 +100,7 @@ class KafkaArchive:
         """Yield what lies in the partition of the channel's topic that the input partition has."""
         one = self._output(channel, partition)
         inputs = set(self.partitions())
-        for polled in reading.read(self._config, one, self.bounds(one).first):
+        for polled in self._read(one, self.bounds(one).first):
             for record in polled.records:
                 output = Output(
                     channel,
@@ -140,9 +146,23 @@ class KafkaArchive:
         return self._store.load(partition, pointer)
 
     def close(self) -> None:
-        """Close the consumer."""
+        """Close the consumer, and those of readings that were broken off.
+
+        Left to the garbage collector they would be closed when kafka-python's thread is gone, and
+        wait for it for ever.
+        """
+        for one in self._readings:
+            one.close()
         with suppress(KafkaError):
             self._consumer.close(autocommit=False, timeout_ms=CLOSE_TIMEOUT_MS)
+
+    def _read(
+        self, partition: TopicPartition, start: int, end: int | None = None
+    ) -> Iterator[reading.Polled]:
+        """Read with `reading.read`."""
+        polls = reading.read(self._config, partition, start, end)
+        self._readings.append(polls)
+        return polls
 
     def _output(self, channel: Channel, partition: TopicPartition) -> TopicPartition:
         topic: str | None = getattr(self._config.output, channel)

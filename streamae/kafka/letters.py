@@ -5,12 +5,12 @@ from contextlib import closing
 
 import msgspec
 from kafka import KafkaConsumer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, ProducerFencedError
 
 from streamae.config import Config
-from streamae.errors import ConfigError
+from streamae.errors import ConfigError, TemporaryError
 from streamae.kafka import reading, settings
-from streamae.kafka.faults import connect, translated
+from streamae.kafka.faults import cause, connect, translated
 from streamae.kafka.topics import existing_topics
 from streamae.kafka.writer import Writer
 from streamae.receipts import RECEIPT_HEADERS, Letter, Receipt, is_receipt
@@ -74,6 +74,8 @@ class TopicSender:
             if self._exactly_once:
                 writer.commit()
         except KafkaError as error:
+            if isinstance(cause(error), ProducerFencedError):
+                raise TemporaryError("another `dlq replay` of this group is at work") from error
             raise translated(error, f"sending letters to {partition}") from error
 
     def close(self) -> None:

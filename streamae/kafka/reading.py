@@ -1,6 +1,6 @@
 """Reading a topic's log without a group: its edges, the group's offsets in it, its records."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from time import monotonic
 from typing import Any, Literal, NamedTuple
@@ -33,7 +33,7 @@ def read(
     start: int,
     end: int | None = None,
     isolation: Literal["read_committed", "read_uncommitted"] = "read_committed",
-) -> Iterator[Polled]:
+) -> Generator[Polled, None, None]:
     """Yield the records from `start` to before `end`, poll by poll, with a reader of its own.
 
     None ends where the log ends when reading begins; what is uncommitted there is waited for, until

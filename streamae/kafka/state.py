@@ -24,7 +24,7 @@ CHUNK_BYTES = 900_000
 
 NUMBER_HEADER = "number"
 
-ADVICE = "start from an empty state with a new `name`, or restore the topic"
+ADVICE = "`streamae checkpoint ls` names others to go back to; a new `name` starts afresh"
 
 
 class Pointer(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from streamae.config import Config
-from streamae.decode import Decoder
+from streamae.decode import first_at
 from streamae.errors import ConfigError, StorageError, why
 from streamae.local.sink import COMMIT_FILE, STDOUT, read_commit, unwrapped
 from streamae.local.source import STDIN, FileSource, partition_of
@@ -66,14 +66,8 @@ class FileArchive:
         if self._config.record.timestamp_field is None:
             raise ConfigError("the lines of a file have no times without record.timestamp_field")
         end = self.bounds(partition).end
-        decoder: Decoder | None = None
-        for batch in self.records(partition, 0, end):
-            decoder = decoder or Decoder(self._config.record, batch.columns)
-            decoded = decoder.decode(batch)
-            rows = decoded.rows[decoded.timestamps_ms >= timestamp_ms]
-            if rows.size:
-                return int(batch.offsets[rows[0]])
-        return end
+        found = first_at(self.records(partition, 0, end), self._config.record, timestamp_ms)
+        return end if found is None else found
 
     def records(self, partition: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
         """Yield the lines; raise `StorageError` where there are fewer than `start`."""

@@ -12,7 +12,10 @@ from streamae.snapshot import slot
 from streamae.types import Stored, TopicPartition
 
 _SUFFIX = ".safetensors"
-_AFRESH = "; restore it, or start afresh by moving the state directory and the outputs away"
+_AFRESH = (
+    "; `streamae checkpoint ls` names others to go back to, and starting afresh means moving the"
+    " state directory and the outputs away"
+)
 
 
 class DirectoryStore:

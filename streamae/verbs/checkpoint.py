@@ -92,7 +92,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
 
     position, names = arguments.position, arguments.names
     with _opened(arguments) as (config, archive), ExitStack() as cleanups:
-        offsets = checkpoint.open_offsets(config, cleanups)
+        offsets = checkpoint.open_offsets(config, cleanups) if arguments.yes else None
         plans = {
             plan.to.partition: plan
             for plan in (checkpoint.plan(archive, config, name, position) for name in names)
@@ -101,7 +101,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
             raise ConfigError("name one snapshot per partition")
         for partition, plan in plans.items():
             print("\n".join(plan.lines()))
-            if arguments.yes:
+            if offsets is not None:
                 offsets.commit(partition, plan.content, plan.offset)
     print("done" if arguments.yes else "nothing is changed: add --yes to do it")
     return 0

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streamae.errors import ConfigError
 from streamae.verbs.options import Verbs, add_range, add_verb, load, positive
 
 if TYPE_CHECKING:
@@ -50,11 +51,17 @@ def _replay(arguments: argparse.Namespace) -> int:
             start, end = (
                 _offset(archive, partition, one) for one in (arguments.start, arguments.end)
             )
+            if start is not None and end is not None and end < start:
+                raise ConfigError(f"{partition}: --to is before --from, {end:,} before {start:,}")
             wanted = letters.Wanted(arguments.reason, start or 0, end)
             tally, sent = letters.Tally(), sender.receipts(partition)
             ready = letters.ready(archive, config, partition, wanted, sent, tally)
             if arguments.yes:
-                n_sent += letters.send(sender, partition, ready, arguments.rate)
+                try:
+                    n_sent += letters.send(sender, partition, ready, arguments.rate)
+                except KeyboardInterrupt:
+                    print("interrupted: what was sent has its receipt, so the next one goes on")
+                    raise
             else:
                 deque(ready, maxlen=0)
             print("\n".join(tally.lines(partition)), flush=True)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -46,6 +48,44 @@ def kept(config: Config) -> Iterator[Kept]:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_contract(kept: Kept, check: Callable[[Kept], None]) -> None:
     check(kept)
+
+
+@pytest.mark.kafka
+def test_event_times_are_those_of_the_configured_field(cluster: Cluster, config: Config) -> None:
+    record = msgspec.structs.replace(config.record, timestamp_field="at")
+    config = msgspec.structs.replace(config, record=record)
+    topic, first = config.source.topics[0], len(VALUES)
+    cluster.write(topic, [b'{"a": 1, "at": %d}' % (1000 * at) for at in range(10)])
+    archive = KafkaArchive(config)
+    partition = TopicPartition(topic, 0)
+    assert [archive.offset_at(partition, 1000 * at - 5) for at in (0, 7, 12)] == [
+        first,
+        first + 7,
+        first + 10,
+    ]
+    archive.close()
+
+
+@pytest.mark.kafka
+def test_what_is_broken_off_does_not_hold_up_the_end(config: Config) -> None:
+    servers, topic = config.kafka.bootstrap_servers[0], config.source.topics[0]
+    code = f"""
+from streamae.config import Config, KafkaConfig, SourceConfig
+from streamae.kafka import KafkaArchive
+from streamae.types import TopicPartition
+config = Config(
+    source=SourceConfig(kind="kafka", topics=("{topic}",)),
+    kafka=KafkaConfig(bootstrap_servers=("{servers}",)),
+)
+archive = KafkaArchive(config)
+records = archive.records(TopicPartition("{topic}", 0), 0, {len(VALUES)})
+print(next(records).next_offset)
+archive.close()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == f"{len(VALUES)}\n"
 
 
 @pytest.mark.kafka

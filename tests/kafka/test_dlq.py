@@ -9,7 +9,7 @@ from kafka.errors import KafkaError
 from streamae import letters
 from streamae.archive import open_archive
 from streamae.config import Config
-from streamae.errors import ConfigError, StreamaeError, TemporaryError
+from streamae.errors import ConfigError, TemporaryError
 from streamae.kafka import TopicSender
 from streamae.kafka.writer import Writer
 from streamae.pipeline import Pipeline
@@ -135,7 +135,7 @@ def test_a_second_one_ends_the_first(cluster: Cluster, config: Config) -> None:
     found, _ = look(config)
     first = TopicSender(config, dry=False)
     assert replay(config) == len(LONG)
-    with pytest.raises(StreamaeError):
+    with pytest.raises(TemporaryError, match="another `dlq replay`"):
         first.send(TopicPartition(topic, 0), found)
     first.close()
     assert len(cluster.read(topic)) == N + len(LONG)
