@@ -90,7 +90,10 @@ class FileArchive:
         left = lengths.get(str(path.absolute()))
         if left is None:
             commit = self._directory / COMMIT_FILE
-            raise ConfigError(f"output.{channel}: {commit} knows nothing of {path}")
+            raise ConfigError(
+                f"output.{channel}: {commit} knows nothing of {path}: it was moved, or no run has"
+                " written to it yet"
+            )
         try:
             with path.open("rb") as file:
                 for number, line in enumerate(file, 1):
