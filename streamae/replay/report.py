@@ -128,12 +128,13 @@ class Replay:
         comparison: Mapping[Channel, Comparison] | None = None,
         changes: list[Change] | None = None,
     ) -> Report:
+        empty = ["the range holds no record"] if one.start == one.end else []
         return Report(
             str(one.partition),
             one.start,
             one.end,
             playback.begun,
-            playback.notes,
+            playback.notes + empty,
             [event for event in events if isinstance(event, Alert)],
             comparison,
             changes,

@@ -277,6 +277,11 @@ def test_a_time_before_all_times_is_the_beginning(daemon: Daemon, said: Said) ->
     assert json.loads(said())["partitions"][0]["start"] == 0
 
 
+def test_a_time_behind_all_records_is_noted(daemon: Daemon, said: Said) -> None:
+    assert daemon.run("replay", "--from", "2100-01-01", "--to", "2100-01-02") == 0
+    assert "note: the range holds no record" in said()
+
+
 @pytest.mark.parametrize("place", ["x", "-3", "2026-13-01"])
 def test_what_is_no_place(place: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
