@@ -102,7 +102,7 @@ class Observer:
         if done.learned:
             n_keys = pipeline.online.block.transforms.n_keys
             self.metrics.keys(partition, n_keys, done.n_keys_forgotten)
-            self._judging(pipeline)
+            self._judging(pipeline, _first_judged(done))
         if done.learned and done.first_ordinal < len(pipeline.online.block):
             log.info("features decided", partition=str(partition), **pipeline.online.decisions)
 
@@ -175,7 +175,7 @@ class Observer:
         if gone:
             log.info("partitions let go", why=event, partitions=[str(tp) for tp in gone])
 
-    def _judging(self, pipeline: Pipeline) -> None:
+    def _judging(self, pipeline: Pipeline, first: int | None = None) -> None:
         """Take note of how far the warm-up is, and of the threshold once it is over."""
         partition, online, alpha = pipeline.partition, pipeline.online, pipeline.alpha
         before = self.metrics.value(Metric.WARMUP_PROGRESS_RATIO, partition)
@@ -191,7 +191,7 @@ class Observer:
             log.info(
                 "warm-up is over, records are judged from here on",
                 partition=str(partition),
-                ordinal=online.n_learnt,
+                ordinal=online.n_learnt if first is None else first,
                 threshold=threshold,
                 budget=pipeline.alert_share,
             )
@@ -273,3 +273,13 @@ class Observer:
                     ordinal=alert.model.ordinal + 1,
                     **changed,
                 )
+
+
+def _first_judged(done: Processed) -> int:
+    """Return the ordinal of a batch's first record that was judged, or of the one behind it."""
+    ordinal = done.first_ordinal
+    for scores, threshold in zip(done.scores, done.thresholds, strict=True):
+        if not math.isnan(threshold):
+            break
+        ordinal += len(scores)
+    return ordinal

@@ -26,13 +26,13 @@ LABELS = {"topic": PARTITION.topic, "partition": "0"}
 class Observed:
     """A worker on `records` in memory, and everything that is told about it."""
 
-    def __init__(self, records: list[bytes], sink: MemorySink) -> None:
+    def __init__(self, records: list[bytes], sink: MemorySink, poll_size: int = 50) -> None:
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, [reason.value for reason in Reason])
         self.status = Status(metrics)
         observer = Observer(metrics, self.status, Watchdog(60), now=lambda: 1_700_000_100.0)
         log = MemoryLog(records, keys(len(records)), timestamps(len(records)))
-        source = MemorySource({PARTITION: log}, 50)
+        source = MemorySource({PARTITION: log}, poll_size)
         Worker(config(), source, sink, observer, lambda: 0.0).run(threading.Event())
 
     def sample(self, name: str, **labels: str) -> float | None:
@@ -136,6 +136,18 @@ def test_the_features_are_said_once_and_shortened(caplog: pytest.LogCaptureFixtu
             Observed(records, MemorySink())
         (said,) = [record for record in caplog.records if record.getMessage() == "features"]
         assert said.streamae_fields == {"partition": str(PARTITION), **fields}  # type: ignore[attr-defined]  # Ours.
+
+
+@pytest.mark.parametrize("poll_size", [50, N])
+def test_the_end_of_the_warm_up_is_told_where_it_was(
+    caplog: pytest.LogCaptureFixture, poll_size: int
+) -> None:
+    sink = MemorySink()
+    with caplog.at_level("INFO", "streamae.observer"):
+        Observed(values(N), sink, poll_size)
+    (said,) = [one for one in caplog.records if one.getMessage().startswith("warm-up is over")]
+    first = next(msgspec.json.decode(one.value or b"") for one in alerts(sink))
+    assert said.streamae_fields["ordinal"] == 320 <= first["model"]["ordinal"]  # type: ignore[attr-defined]  # Ours.
 
 
 def test_a_restarted_detector_shows_what_it_knows_at_once() -> None:
