@@ -11,7 +11,7 @@ from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from streamae.config import Config
 from streamae.errors import ConfigError, UnreachableError
-from streamae.kafka import settings
+from streamae.kafka import reading, settings
 from streamae.kafka.faults import connect, translated
 from streamae.types import LabelBatch, TopicPartition
 
@@ -106,11 +106,7 @@ class _Reader:
     def _begin(self, offset: int) -> None:
         """Read from `offset` on, and wait for all that is there now."""
         one = self._partition
-        try:
-            first = self._consumer.beginning_offsets([one])[one]
-            self._end = self._consumer.end_offsets([one])[one]
-        except KafkaError as error:
-            raise translated(error, f"asking for the offsets of {self._topic_name}") from error
+        first, self._end = reading.edges(self._consumer, TopicPartition(*one), self._config)
         if first > offset:
             log.warning("labels %d to %d of %s are gone", offset, first - 1, self._topic_name)
         self._records = []
