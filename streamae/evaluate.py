@@ -106,7 +106,6 @@ def evaluate(
     seconds = clock() - started
     judged = slice(max(UNJUDGED_ROWS, config.detector.block_size), None)
     first, flagged = flag(verdicts.p_value, config, share)
-    clean = ~anomalous[first:]
     return Report(
         rows=len(x),
         features=len(features),
@@ -116,7 +115,7 @@ def evaluate(
         roc_auc=roc_auc(verdicts.score[judged], anomalous[judged]),
         average_precision=average_precision(verdicts.score[judged], anomalous[judged]),
         alert_rate=_mean(flagged),
-        alert_rate_clean=_mean(flagged[clean]),
+        alert_rate_clean=_mean(flagged[~anomalous[first:]]),
         alert_budget=share,
         warmup_rows=min(first, len(x)),
         records_per_second=len(x) / seconds,
