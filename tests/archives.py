@@ -60,6 +60,7 @@ def check_input(kept: Kept) -> None:
 def check_times(kept: Kept) -> None:
     archive, partition = kept.archive, kept.partition
     assert archive.offset_at(partition, 0) == 0
+    assert archive.offset_at(partition, -1) == 0
     assert archive.offset_at(partition, TIMES_MS[7]) == 7
     assert archive.offset_at(partition, TIMES_MS[-1] + 1) == len(kept.values)
 

@@ -81,7 +81,9 @@ class KafkaArchive:
         one = KafkaPartition(*partition)
         timeout_ms = settings.milliseconds(self._config.kafka.connect_timeout)
         try:
-            known = self._consumer.offsets_for_times({one: timestamp_ms}, timeout_ms)[one]
+            # Brokers know no time before 1970.
+            times_ms = {one: max(timestamp_ms, 0)}
+            known = self._consumer.offsets_for_times(times_ms, timeout_ms)[one]
         except KafkaError as error:
             raise translated(error, f"asking for an offset of {partition}") from error
         return self.bounds(partition).end if known is None else int(known.offset)

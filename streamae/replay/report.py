@@ -193,8 +193,7 @@ def _range(
 def _offset(archive: Archive, partition: TopicPartition, place: int | datetime) -> int:
     if isinstance(place, int):
         return place
-    # Brokers know no time before 1970.
-    return archive.offset_at(partition, max(round(place.timestamp() * 1000), 0))
+    return archive.offset_at(partition, round(place.timestamp() * 1000))
 
 
 def _events(playback: Playback, one: Range) -> list[Event]:
