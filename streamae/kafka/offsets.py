@@ -62,9 +62,15 @@ class GroupOffsets:
 
     def _check_empty(self, admin: Any) -> None:
         found = answer(lambda: admin.describe_groups([self._group]), self._config)
-        members = len(found[self._group]["members"])
-        if members:
-            raise ConfigError(
-                f"kafka.group: {self._group} is being worked on by {members} of its members: stop"
-                " them first"
-            )
+        members = found[self._group]["members"]
+        if not members:
+            return
+        static = sorted(filter(None, (member["group_instance_id"] for member in members)))
+        stays = (
+            f"; the broker counts a stopped kafka.instance ({', '.join(static)}) as a member until"
+            " its kafka.session_timeout has passed"
+        )
+        raise ConfigError(
+            f"kafka.group: {self._group} is being worked on by {len(members)} of its members: stop"
+            f" them first{stays if static else ''}"
+        )

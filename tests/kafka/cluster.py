@@ -131,9 +131,13 @@ class Cluster:
 
     def expel(self, group: str) -> None:
         """Remove every member from the group; they notice at their next heartbeat or commit."""
-        members = self.admin.describe_groups([group])[group]["members"]
-        leaving = [MemberToRemove(member_id=member["member_id"]) for member in members]
+        leaving = [MemberToRemove(member_id=member) for member in self.members(group)]
         self.admin.remove_group_members(group, leaving)
+
+    def members(self, group: str) -> list[str]:
+        """Return the ids of the members; a static one is among them until its session is over."""
+        members = self.admin.describe_groups([group])[group]["members"]
+        return [member["member_id"] for member in members]
 
     def close(self) -> None:
         self.admin.close()

@@ -120,6 +120,14 @@ def test_a_worker_that_joins_keeps_its_offsets(config: Config) -> None:
         assert committed.offset == READ[1]
 
 
+def test_a_static_member_that_stopped_is_named_while_it_counts(config: Config) -> None:
+    kafka = msgspec.structs.replace(config.kafka, instance="worker-7")
+    static = msgspec.structs.replace(config, kafka=kafka)
+    work(static, READ[:1]).close()
+    with pytest.raises(ConfigError, match=r"a stopped kafka\.instance \(worker-7\) as a member"):
+        GroupOffsets(static)
+
+
 def test_a_rollback_mends_what_is_damaged(
     cluster: Cluster, config: Config, opened: Callable[[], Archive]
 ) -> None:
@@ -157,6 +165,7 @@ def test_rewound_a_daemon_writes_the_same_once_more(cluster: Cluster, tmp_path: 
             archive = open_archive(config, cleanups)
             first = next(checkpoint.every(archive, config))
             plan = checkpoint.plan(archive, config, first.name, "rewind")
+            until(lambda: not cluster.members(run.group))
             offsets = checkpoint.open_offsets(config, cleanups)
             offsets.commit(first.partition, plan.content, plan.offset)
         assert plan.offset <= 300
