@@ -142,7 +142,7 @@ class _Check:
             self._resolve(output)
             return
         committed = next(self._committed, None)
-        if committed is not None and _equal(committed.output, output):
+        if _same(committed, output):
             self._n_equal += 1
         else:
             self._slip = committed, output
@@ -155,11 +155,13 @@ class _Check:
         self._slip = None
         later = next(self._committed, None)
         if committed is None or (following is None and self._is_late(committed)):
-            self._difference = missing(expected)
-        elif later is not None and _equal(later.output, expected):
+            self._difference = missing(expected, committed)
+        elif _same(later, following):
+            self._difference = changed(committed, expected)
+        elif _same(later, expected):
             self._difference = unexpected(committed)
-        elif following is not None and _equal(committed.output, following):
-            self._difference = missing(expected)
+        elif _same(committed, following) or _leaps(committed, expected):
+            self._difference = missing(expected, committed)
         else:
             self._difference = changed(committed, expected)
 
@@ -196,11 +198,20 @@ def _offset(output: Output) -> int | None:
     return None if source is None else source.offset
 
 
+def _leaps(committed: Written, expected: Output) -> bool:
+    """Return whether what was committed is about a later record than what was expected there."""
+    then, now = _offset(committed.output), _offset(expected)
+    return then is not None and now is not None and then > now
+
+
 def _content(output: Output) -> Hashable:
     return output.key, output.value, output.headers
 
 
-def _equal(committed: Output, expected: Output) -> bool:
+def _same(committed: Written | None, expected: Output | None) -> bool:
+    """Return whether there are both, and equal to the byte."""
+    if committed is None or expected is None:
+        return False
     # To a record without a time the brokers may give one.
-    timed = expected.timestamp_ms in (NO_TIMESTAMP, committed.timestamp_ms)
-    return timed and _content(committed) == _content(expected)
+    timed = expected.timestamp_ms in (NO_TIMESTAMP, committed.output.timestamp_ms)
+    return timed and _content(committed.output) == _content(expected)

@@ -26,14 +26,16 @@ class Difference(msgspec.Struct, frozen=True):
     """Which part of it differs; None unless it is changed."""
     committed: Any = None
     recomputed: Any = None
+    instead: Position | None = None
+    """The record of the committed output that stands where one is missing."""
 
     def render(self) -> list[tuple[str, str]]:
         """Return names and values for people."""
         lines: list[tuple[str, str]] = [("difference", self.kind)]
         if self.place is not None:
             lines.append(("committed at", self.place))
-        if (at := self.source) is not None:
-            lines.append(("record", f"{at.topic}-{at.partition}, offset {at.offset}"))
+        if self.source is not None:
+            lines.append(("record", _named(self.source)))
         if self.alert_id is not None:
             lines.append(("alert", self.alert_id))
         if self.field is not None:
@@ -43,11 +45,14 @@ class Difference(msgspec.Struct, frozen=True):
                 ("committed", _shown(self.committed)),
                 ("recomputed", _shown(self.recomputed)),
             ]
+        if self.instead is not None:
+            lines.append(("in its place", f"that of {_named(self.instead)}"))
         return lines
 
 
-def missing(expected: Output) -> Difference:
-    return Difference("missing", None, source_of(expected), _alert_id(expected))
+def missing(expected: Output, instead: Written | None) -> Difference:
+    stands = None if instead is None else source_of(instead.output)
+    return Difference("missing", None, source_of(expected), _alert_id(expected), instead=stands)
 
 
 def unexpected(committed: Written) -> Difference:
@@ -116,6 +121,10 @@ def _parsed(value: bytes | None) -> Any:
         return json.loads(value or b"")
     except ValueError:
         return None
+
+
+def _named(at: Position) -> str:
+    return f"{at.topic}-{at.partition}, offset {at.offset}"
 
 
 def _shown(value: Any) -> str:

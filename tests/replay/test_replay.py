@@ -126,6 +126,19 @@ def test_a_line_that_was_taken_out(daemon: Daemon, channel: Channel, number: int
     assert difference.source.offset == expected
 
 
+def test_an_output_that_was_switched_on_later(daemon: Daemon, said: Said) -> None:
+    begins = 40
+    first, source = original(daemon, "scores", 0), original(daemon, "scores", begins)
+    daemon.write("scores", daemon.lines("scores")[begins:])
+    assert daemon.run("replay", "--compare") == 1
+    printed = said()
+    assert "scores: 0 equal, then the first difference" in printed
+    assert "difference    missing" in printed
+    assert f"record        in-0, offset {first}" in printed
+    assert f"in its place  that of in-0, offset {source}" in printed
+    assert daemon.run("replay", "--compare", "--from", str(source)) == 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("channel", ["alerts", "scores"])
 @pytest.mark.parametrize("number", [0, 20, -1])
