@@ -12,11 +12,11 @@ import numpy as np
 
 from streamae import snapshot
 from streamae.config import Config
+from streamae.dead_letters import ERROR_HEADER, Letter, errors_of
 from streamae.decode import Decoder, Reject
 from streamae.errors import ConfigError
 from streamae.local import FileSender
-from streamae.receipts import Letter
-from streamae.records import ERROR_HEADER, source_of
+from streamae.records import source_of
 from streamae.types import Archive, Output, RecordBatch, TopicPartition
 
 N_AT_ONCE = 500
@@ -138,13 +138,8 @@ def send(
 
 
 def _letter(offset: int, output: Output) -> Letter:
-    said = {
-        name.removeprefix(ERROR_HEADER): value
-        for name, value in output.headers
-        if name.startswith(ERROR_HEADER)
-    }
     kept = [(name, value) for name, value in output.headers if not name.startswith(ERROR_HEADER)]
-    reason = said.get("reason", b"").decode(errors="replace")
+    reason = errors_of(output).get("reason", b"").decode(errors="replace")
     return Letter(offset, reason, replace(output, headers=tuple(kept)))
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from streamae.dead_letters import errors_of
 from streamae.types import NO_TIMESTAMP, Output
 
 ANOMALY: Literal["anomaly"] = "anomaly"
@@ -21,9 +22,6 @@ Severity = Literal["warning", "critical"]
 
 Suppression = Literal["open_episode", "cooldown", "min_deviation", "direction"]
 """Why a flagged record raises no alert."""
-
-ERROR_HEADER = "__streamae.errors."
-"""Prefix of the headers a dead letter gets, after Kafka Connect's (KIP-298)."""
 
 CHANGE = " (change)"
 """Ends the name of a feature that is judged by its change."""
@@ -265,7 +263,7 @@ def source_of(output: Output) -> Position | None:
     """Return the input record that an output is about, the last one of a block; None if unsaid."""
     try:
         if output.channel == "dead_letters":
-            said = {name.removeprefix(ERROR_HEADER): value for name, value in output.headers}
+            said = errors_of(output)
             return Position(said["topic"].decode(), int(said["partition"]), int(said["offset"]))
         found = msgspec.json.decode(output.value or b"", type=_Sourced)
     except (msgspec.MsgspecError, UnicodeError, KeyError, ValueError):

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
+from streamae.dead_letters import ERROR_HEADER
 from streamae.errors import SnapshotError
-from streamae.records import ERROR_HEADER
 from streamae.types import (
     NO_TIMESTAMP,
     Archive,

@@ -8,8 +8,8 @@ import pytest
 
 from streamae import letters
 from streamae.config import Config
+from streamae.dead_letters import Letter
 from streamae.local import FileSender
-from streamae.receipts import Letter
 from streamae.types import Output, TopicPartition
 from tests import streams
 from tests.embedded import run, write

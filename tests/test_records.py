@@ -5,10 +5,11 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
+from streamae.dead_letters import ERROR_HEADER
 from streamae.local import MemoryLog
 from streamae.pipeline import Pipeline
-from streamae.records import iso_time, schemas, significant, text
-from streamae.types import NO_TIMESTAMP
+from streamae.records import Position, iso_time, schemas, significant, source_of, text
+from streamae.types import NO_TIMESTAMP, Output
 from tests.streams import PARTITION, config, keys, timestamps, values
 
 N = 1500
@@ -62,3 +63,13 @@ def test_keys_are_readable_whatever_their_bytes() -> None:
 def test_numbers_have_six_digits() -> None:
     assert significant(1 / 3) == 0.333333
     assert significant(123456789.0) == 123457000.0
+
+
+def test_a_dead_letter_is_known_by_the_headers_it_was_given() -> None:
+    """The record's own may have the same names."""
+    own = [("topic", b"theirs"), ("partition", b"1"), ("offset", b"2")]
+    said = [("topic", b"in"), ("partition", b"0"), ("offset", b"7")]
+    given = [(ERROR_HEADER + name, value) for name, value in said]
+    at = Position("in", 0, 7)
+    for headers, source in [(given, at), ([*given, *own], at), (own, None), (given[:2], None)]:
+        assert source_of(Output("dead_letters", PARTITION, None, b"", headers)) == source

@@ -10,6 +10,7 @@ from kafka import TopicPartition as KafkaPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from streamae.config import Config
+from streamae.dead_letters import is_receipt
 from streamae.decode import first_at
 from streamae.errors import ConfigError, StreamaeError
 from streamae.kafka import reading, settings
@@ -18,7 +19,6 @@ from streamae.kafka.sink import text
 from streamae.kafka.source import columns, without_nulls
 from streamae.kafka.state import StateReader
 from streamae.kafka.topics import existing_topics
-from streamae.receipts import is_receipt
 from streamae.records import source_of
 from streamae.types import (
     Channel,

@@ -8,12 +8,12 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError, ProducerFencedError
 
 from streamae.config import Config
+from streamae.dead_letters import RECEIPT_HEADERS, Letter, Receipt, is_receipt
 from streamae.errors import ConfigError, TemporaryError
 from streamae.kafka import reading, settings
 from streamae.kafka.faults import cause, connect, translated
 from streamae.kafka.topics import existing_topics
 from streamae.kafka.writer import Writer
-from streamae.receipts import RECEIPT_HEADERS, Letter, Receipt, is_receipt
 from streamae.types import TopicPartition
 
 INSTANCE = "dlq-replay"

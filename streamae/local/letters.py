@@ -9,11 +9,11 @@ from typing import BinaryIO
 import msgspec
 
 from streamae.config import Config
+from streamae.dead_letters import Letter, Receipt
 from streamae.errors import ConfigError, SnapshotError, StorageError, why
 from streamae.local.durable import replace_file
 from streamae.local.sink import lock
 from streamae.local.source import STDIN
-from streamae.receipts import Letter, Receipt
 from streamae.types import TopicPartition
 
 RECEIPTS_FILE = "replayed.json"

@@ -10,9 +10,10 @@ from msgspec import UNSET, UnsetType
 
 from streamae import __version__
 from streamae.config import OutputConfig
+from streamae.dead_letters import ERROR_HEADER
 from streamae.decode import Reject
 from streamae.pipeline.online import OnlineDetector, Scored
-from streamae.records import ERROR_HEADER, Position, Score, ScoreBlock, text
+from streamae.records import Position, Score, ScoreBlock, text
 from streamae.types import UNREADABLE, Doubles, Floats, Output, RecordBatch
 
 JSON_HEADERS = (("content-type", b"application/json"),)

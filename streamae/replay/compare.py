@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from streamae.receipts import is_receipt
+from streamae.dead_letters import is_receipt
 from streamae.records import source_of
 from streamae.replay.difference import Difference, changed, missing, unexpected
 from streamae.replay.playback import Playback

@@ -9,11 +9,11 @@ from kafka.errors import KafkaError
 from streamae import letters
 from streamae.archive import open_archive
 from streamae.config import Config
+from streamae.dead_letters import Letter
 from streamae.errors import ConfigError, TemporaryError
 from streamae.kafka import TopicSender
 from streamae.kafka.writer import Writer
 from streamae.pipeline import Pipeline
-from streamae.receipts import Letter
 from streamae.types import Commit, TopicPartition
 from tests import streams
 from tests.kafka.broker import Broker

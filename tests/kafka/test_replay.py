@@ -14,7 +14,7 @@ import yaml
 from kafka import KafkaProducer
 
 from streamae.cli import main
-from streamae.receipts import RECEIPT_HEADERS
+from streamae.dead_letters import RECEIPT_HEADERS
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.stream import CHANNELS, Run, Stream
 

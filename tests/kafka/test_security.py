@@ -20,10 +20,10 @@ from kafka.admin import (
 from streamae.cli import main
 from streamae.config import Config, Duration, KafkaConfig, Secret
 from streamae.config.file import redact
+from streamae.dead_letters import Letter
 from streamae.dryrun import checks
 from streamae.errors import AuthenticationError, UnreachableError
 from streamae.kafka import GroupOffsets, TopicSender, connect
-from streamae.receipts import Letter
 from streamae.types import Output, TopicPartition
 from tests.kafka.broker import Broker, Tls
 from tests.kafka.certificates import issue

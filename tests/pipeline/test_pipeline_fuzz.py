@@ -9,9 +9,9 @@ import pytest
 
 from streamae import snapshot
 from streamae.config import RecordConfig
+from streamae.dead_letters import ERROR_HEADER
 from streamae.decode import Reason
 from streamae.pipeline import Pipeline
-from streamae.records import ERROR_HEADER
 from streamae.types import UNREADABLE, Output, RecordBatch
 from tests.decode.test_fuzz import FEATURES, N_VALUES, Drawn, stream
 from tests.streams import PARTITION, config, keys, timestamps
