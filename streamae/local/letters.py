@@ -10,8 +10,8 @@ import msgspec
 
 from streamae.config import Config
 from streamae.dead_letters import Letter, Receipt
-from streamae.errors import ConfigError, SnapshotError, StorageError, why
-from streamae.local.durable import replace_file
+from streamae.errors import ConfigError, StorageError, why
+from streamae.local.durable import read_json, replace_file
 from streamae.local.sink import lock
 from streamae.local.source import STDIN
 from streamae.types import TopicPartition
@@ -54,7 +54,11 @@ class FileSender:
         self._directory = Path(config.state.directory)
         self._lock: BinaryIO | None = None if dry else lock(self._directory, LOCK_FILE)
         try:
-            self._file = self._read()
+            self._file = read_json(
+                self._directory / RECEIPTS_FILE,
+                _File,
+                "restore it, or move it away if no letter was sent",
+            )
             self._settle()
         except BaseException:
             self.close()
@@ -116,19 +120,6 @@ class FileSender:
             if length:
                 file.seek(length - 1)
             return length, file.read(1) in (b"", b"\n")
-
-    def _read(self) -> _File:
-        path = self._directory / RECEIPTS_FILE
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=_File)
-        except FileNotFoundError:
-            return _File()
-        except OSError as error:
-            raise StorageError(f"cannot read {path}: {why(error)}") from error
-        except msgspec.MsgspecError as error:
-            raise SnapshotError(
-                f"{path} is damaged ({error}): restore it, or move it away if no letter was sent"
-            ) from error
 
     def _write(self) -> None:
         if self._lock is not None:

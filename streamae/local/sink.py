@@ -17,8 +17,8 @@ from typing import BinaryIO
 import msgspec
 
 from streamae.config import OutputConfig
-from streamae.errors import ConfigError, SnapshotError, StorageError, why
-from streamae.local.durable import replace_file
+from streamae.errors import ConfigError, StorageError, why
+from streamae.local.durable import read_json, replace_file
 from streamae.types import Channel, Commit, Committed, Output, StateStore, TopicPartition
 
 STDOUT = "-"
@@ -52,18 +52,8 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 def read_commit(directory: Path) -> CommitFile:
     """Return what was committed last; raise `SnapshotError` when the file is damaged."""
-    path = directory / COMMIT_FILE
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=CommitFile)
-    except FileNotFoundError:
-        return CommitFile()
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {why(error)}") from error
-    except msgspec.MsgspecError as error:
-        raise SnapshotError(
-            f"{path} is damaged ({error}): restore it, or start afresh by moving the"
-            " state directory and the outputs away"
-        ) from error
+    advice = "restore it, or start afresh by moving the state directory and the outputs away"
+    return read_json(directory / COMMIT_FILE, CommitFile, advice)
 
 
 class FileSink:
