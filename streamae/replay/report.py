@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,14 +9,12 @@ import msgspec
 from streamae import detector
 from streamae.config import Config
 from streamae.errors import ConfigError
+from streamae.ranges import Bound, offset_of, partitions
 from streamae.records import Alert, Event
 from streamae.replay.against import Change, compare_alerts
 from streamae.replay.compare import Comparison, channels, compare
 from streamae.replay.playback import Begun, Playback, beginning_unknown, oldest_offset
 from streamae.types import Archive, Channel, LabelLog, TopicPartition
-
-Place = int | datetime | None
-"""An offset, an event time, or the end of what there is."""
 
 
 class Range(NamedTuple):
@@ -144,42 +141,41 @@ class Replay:
 def ranges(
     archive: Archive,
     config: Config,
-    places: tuple[Place, Place],
+    bounds: tuple[Bound, Bound],
     number: int | None,
     *,
     committed: bool,
 ) -> list[Range]:
     """Return the range of every partition, or of those of a number.
 
-    `places` are its two ends. By default it begins where the model did, or where the first snapshot
+    `bounds` are its two ends. By default it begins where the model did, or where the first snapshot
     left can take over, and ends where the group has come to. With `committed` it must not go
     beyond. Raise `ConfigError` where a partition has no such records.
     """
-    partitions = [one for one in archive.partitions() if number in (None, one.partition)]
-    if not partitions:
-        names = ", ".join(map(str, archive.partitions()))
-        raise ConfigError(f"--partition: there is no partition {number}, only {names}")
-    return [_range(archive, config, one, places, committed=committed) for one in partitions]
+    return [
+        _range(archive, config, one, bounds, committed=committed)
+        for one in partitions(archive, number)
+    ]
 
 
 def _range(
     archive: Archive,
     config: Config,
     partition: TopicPartition,
-    places: tuple[Place, Place],
+    bounds: tuple[Bound, Bound],
     *,
     committed: bool,
 ) -> Range:
-    start, end = places
     edges, point = archive.bounds(partition), archive.committed(partition)
     if committed and point is None:
         raise ConfigError(f"{partition}: nothing was committed that could be compared")
     last = edges.end if point is None else min(point.offset, edges.end)
     first = edges.first
+    start, end = (offset_of(archive, partition, one) for one in bounds)
     if start is None and beginning_unknown(archive, config, partition):
         first = max(first, oldest_offset(archive, partition) or 0)
-    begin = first if start is None else _offset(archive, partition, start)
-    stop = last if end is None else _offset(archive, partition, end)
+    begin = first if start is None else start
+    stop = last if end is None else end
     if not edges.first <= begin <= stop <= edges.end:
         raise ConfigError(
             f"{partition} has records from offset {edges.first} to before {edges.end}:"
@@ -188,12 +184,6 @@ def _range(
     if committed and stop > last:
         raise ConfigError(f"{partition}: outputs are committed up to offset {last}, not to {stop}")
     return Range(partition, begin, stop)
-
-
-def _offset(archive: Archive, partition: TopicPartition, place: int | datetime) -> int:
-    if isinstance(place, int):
-        return place
-    return archive.offset_at(partition, round(place.timestamp() * 1000))
 
 
 def _events(playback: Playback, one: Range) -> list[Event]:

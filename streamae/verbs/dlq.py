@@ -4,15 +4,10 @@ import argparse
 import logging
 from collections import deque
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from streamae.errors import ConfigError
 from streamae.verbs.options import Verbs, add_range, add_verb, load, positive
-
-if TYPE_CHECKING:
-    from streamae.types import Archive, TopicPartition
 
 
 def add(verbs: Verbs) -> None:
@@ -37,6 +32,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     from streamae import letters
     from streamae.archive import open_archive
     from streamae.decode import Reason
+    from streamae.ranges import offset_of
 
     reasons = [reason.value for reason in Reason]
     if unknown := set(arguments.reason).difference(reasons):
@@ -49,7 +45,7 @@ def _replay(arguments: argparse.Namespace) -> int:
         sender = letters.open_sender(config, arguments.output, cleanups, dry=not arguments.yes)
         for partition in archive.partitions():
             start, end = (
-                _offset(archive, partition, one) for one in (arguments.start, arguments.end)
+                offset_of(archive, partition, one) for one in (arguments.start, arguments.end)
             )
             if start is not None and end is not None and end < start:
                 raise ConfigError(f"{partition}: --to is before --from, {end:,} before {start:,}")
@@ -67,11 +63,3 @@ def _replay(arguments: argparse.Namespace) -> int:
             print("\n".join(tally.lines(partition)), flush=True)
     print(f"{n_sent:,} sent" if arguments.yes else "nothing is sent: add --yes to do it")
     return 0
-
-
-def _offset(
-    archive: "Archive", partition: "TopicPartition", place: int | datetime | None
-) -> int | None:
-    if not isinstance(place, datetime):
-        return place
-    return archive.offset_at(partition, round(place.timestamp() * 1000))
