@@ -82,8 +82,9 @@ def test_letters_go_back_once(directory: Path, capsys: pytest.CaptureFixture[str
         (("--to", "120"), (50,)),
         (("--from", "120", "--to", "121", "--reason", "too_large"), (120,)),
         (("--reason", "invalid_json"), ()),
+        (("--partition", "0", "--to", "60"), (50,)),
     ],
-    ids=["from", "to", "one", "reason"],
+    ids=["from", "to", "one", "reason", "partition"],
 )
 def test_only_what_is_asked_for(
     directory: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], at: tuple[int, ...]
@@ -168,6 +169,14 @@ def test_damaged_receipts_are_not_guessed(
     (directory / "state" / "replayed.json").write_text("{")
     (line,) = replay(capsys, "--yes", code=78)
     assert "replayed.json is damaged" in line
+    assert appended(directory) == []
+
+
+def test_a_partition_that_does_not_exist(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = replay(capsys, "--partition", "1", "--yes", code=78)
+    assert said == ["--partition: there is no partition 1, only in-0"]
     assert appended(directory) == []
 
 

@@ -32,7 +32,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     from streamae import letters
     from streamae.archive import open_archive
     from streamae.decode import Reason
-    from streamae.ranges import offset_of
+    from streamae.ranges import offset_of, partitions
 
     reasons = [reason.value for reason in Reason]
     if unknown := set(arguments.reason).difference(reasons):
@@ -43,7 +43,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     with ExitStack() as cleanups:
         archive = open_archive(config, cleanups)
         sender = letters.open_sender(config, arguments.output, cleanups, dry=not arguments.yes)
-        for partition in archive.partitions():
+        for partition in partitions(archive, arguments.partition):
             start, end = (
                 offset_of(archive, partition, one) for one in (arguments.start, arguments.end)
             )

@@ -51,7 +51,7 @@ def use_machine(config: Config) -> None:
 
 
 def add_range(parser: argparse.ArgumentParser) -> None:
-    """Let a range of the input be chosen, as `start` and `end`."""
+    """Let a part of the input be chosen, as `start`, `end` and `partition`."""
     place = "an offset, or a time such as 2026-03-01T12:00Z"
     parser.add_argument(
         "--from", dest="start", type=moment, metavar="PLACE", help=f"first record: {place}"
@@ -59,6 +59,7 @@ def add_range(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", dest="end", type=moment, metavar="PLACE", help=f"behind the last record: {place}"
     )
+    parser.add_argument("--partition", type=int, metavar="N", help="this one only; default: all")
 
 
 def positive(text: str) -> int:

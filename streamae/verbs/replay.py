@@ -21,7 +21,6 @@ def add(verbs: Verbs) -> None:
     """Add the verb."""
     parser = add_verb(verbs, "replay", "compute a range of the log again")
     add_range(parser)
-    parser.add_argument("--partition", type=int, metavar="N", help="this one only; default: all")
     parser.add_argument(
         "--from-scratch", action="store_true", help="begin with an empty model, not a snapshot"
     )

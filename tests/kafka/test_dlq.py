@@ -1,14 +1,18 @@
 """`dlq replay` on a real broker: each letter goes back once, whatever happens on the way."""
 
 from contextlib import ExitStack
+from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 from kafka.errors import KafkaError
 
 from streamae import letters
 from streamae.archive import open_archive
+from streamae.cli import main
 from streamae.config import Config
+from streamae.config import file as configfile
 from streamae.dead_letters import Letter
 from streamae.errors import ConfigError, TemporaryError
 from streamae.kafka import TopicSender
@@ -45,19 +49,17 @@ def config(broker: Broker, cluster: Cluster) -> Config:
     return made
 
 
-def reject(config: Config) -> None:
+def reject(config: Config, partitions: int = 1) -> None:
     """Commit what a daemon makes of the input that takes no long records, twice over."""
     short = msgspec.structs.replace(config.record, max_bytes=200)
     before = msgspec.structs.replace(config, record=short)
-    partition = TopicPartition(config.source.topics[0], 0)
-    pipeline = Pipeline(before, partition, 0)
     with Member(config) as member:
-        member.poll_until(lambda m: len(m.values()) == N)
-        (batch,) = (one for one in member.batches if len(one))
-        outputs = pipeline.process(batch).outputs
-        assert len(outputs) == len(LONG) + len(BROKEN)
-        for _ in range(2):
-            assert member.sink.commit(Commit(outputs, {partition: N}))
+        member.poll_until(lambda m: len(m.values()) == N * partitions)
+        for batch in filter(len, member.batches):
+            outputs = Pipeline(before, batch.partition, 0).process(batch).outputs
+            assert len(outputs) == len(LONG) + len(BROKEN)
+            for _ in range(2):
+                assert member.sink.commit(Commit(outputs, {batch.partition: N}))
 
 
 def look(config: Config) -> tuple[list[Letter], letters.Tally]:
@@ -107,6 +109,27 @@ def test_letters_go_back_once_as_they_came(cluster: Cluster, config: Config) -> 
         (partition,) = archive.partitions()
         outputs = list(archive.outputs("dead_letters", partition))
     assert len(outputs) == 2 * (len(LONG) + len(BROKEN))  # Receipts are no outputs of the stream.
+
+
+def test_letters_of_one_partition(
+    broker: Broker, cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = named(broker.bootstrap)
+    cluster.prepare(config, partitions=2)
+    (topic,) = config.source.topics
+    for number in range(2):
+        cluster.write(topic, record_values(), number)
+    reject(config, partitions=2)
+    file = tmp_path / "streamae.yaml"
+    file.write_text(yaml.safe_dump(configfile.redact(config)))
+    asked = ["dlq", "replay", "-c", str(file), "--yes", "--partition"]
+    assert main([*asked, "2"]) == 78
+    assert main([*asked, "1"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == f"--partition: there is no partition 2, only {topic}-0, {topic}-1\n"
+    assert printed.out.startswith(f"{topic}-1: 3 dead letters are records by now\n")
+    assert printed.out.endswith("\n3 sent\n")
+    assert [one.partition for one in cluster.read(topic)] == [0] * N + [1] * (N + len(LONG))
 
 
 @pytest.mark.parametrize("method", ["flush", "commit"])
