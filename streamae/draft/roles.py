@@ -6,14 +6,12 @@ from typing import Literal, NamedTuple
 from msgspec import structs
 
 from streamae.config import RecordConfig
-from streamae.draft.survey import MOST_VALUES, Field, survey
+from streamae.draft.survey import MOST_VALUES, MOSTLY, Field, survey
 from streamae.types import RecordBatch
 
 Format = Literal["auto", "json", "float32", "csv"]
 
 _OTHER_FORMATS: tuple[Format, ...] = ("csv", "float32")
-_EVERY = 0.99
-"""Share of records that have a key: one without is rejected."""
 _RETURNS = 4
 """Records per value of a key, at least: it names things that come back."""
 _SHOWN = 3
@@ -35,7 +33,7 @@ def roles(batches: Sequence[RecordBatch], record: RecordConfig) -> Roles:
     format_, fields = _readable(batches, record)
     n = sum(map(len, batches))
     time = _chosen(fields, record.timestamp_field, _times(fields.values(), n))
-    keyed = sum(key is not None for batch in batches for key in batch.keys) >= _EVERY * n
+    keyed = sum(key is not None for batch in batches for key in batch.keys) >= MOSTLY * n
     keys = [] if keyed else [field for field in _keys(fields.values(), n) if field is not time]
     key = _chosen(fields, record.key_field, keys)
     rest = [field for field in fields.values() if field is not key and field is not time]
@@ -97,8 +95,8 @@ def _chosen(fields: Mapping[str, Field], name: str | None, found: Sequence[Field
 
 
 def _times(fields: Iterable[Field], n: int) -> list[Field]:
-    """Return what is a time in every record, what changes most first."""
-    times = [field for field in fields if field.time_unit is not None and field.n >= _EVERY * n]
+    """Return what is a time in nearly every record, what changes most first."""
+    times = [field for field in fields if field.time_unit is not None and field.n >= MOSTLY * n]
     return sorted(times, key=lambda field: -len(field.values))
 
 
@@ -110,7 +108,7 @@ def _keys(fields: Iterable[Field], n: int) -> list[Field]:
     keys = [
         field
         for field in fields
-        if field.n >= _EVERY * n
+        if field.n >= MOSTLY * n
         and field.time_unit is None
         and len(field.values) * _RETURNS <= n
         and len(field.values) <= MOST_VALUES

@@ -12,9 +12,14 @@ from streamae.decode.parse import RejectedError, format_of, parse, timestamp_of
 from streamae.types import UNREADABLE, RecordBatch
 
 Kind = Literal["number", "text", "missing", "boolean", "object", "array"]
+Unit = Literal["ms", "s"]
 
 MOST_VALUES = 1000
 """Distinct texts counted; more are no names of anything that comes back."""
+
+MOSTLY = 0.99
+"""Share of the records that a field's kind, unit or presence has to hold for: some are broken, and
+become dead letters."""
 
 _EPOCH_S = (946_684_800, 4_102_444_800)
 """The years 2000 to 2100."""
@@ -38,10 +43,8 @@ class Field:
     """Texts and numbers, up to `MOST_VALUES` different ones."""
     whole: bool = True
     """Whether every number is a whole one."""
-    lowest: float = float("inf")
-    highest: float = float("-inf")
-    dated: bool = True
-    """Whether every text is a date and time."""
+    units: Counter[Unit] = field(default_factory=Counter)
+    """Values that are a time in it; a date and time in words is in milliseconds."""
 
     @property
     def n(self) -> int:
@@ -50,9 +53,12 @@ class Field:
 
     @property
     def kind(self) -> Kind | None:
-        """What it holds wherever it is not missing; None for several kinds."""
-        held = [kind for kind, n in self.kinds.items() if n and kind != "missing"]
-        return held[0] if len(held) == 1 else None if held else "missing"
+        """What it holds mostly where it is not missing; None for several kinds."""
+        held = (kind for kind in self.kinds if kind != "missing")
+        kind = max(held, key=self.kinds.__getitem__, default=None)
+        if kind is None:
+            return "missing"
+        return kind if self.kinds[kind] >= MOSTLY * self.n else None
 
     @property
     def looks_like_a_name(self) -> bool:
@@ -60,26 +66,23 @@ class Field:
         return bool(_NAME.search(self.name))
 
     @property
-    def time_unit(self) -> Literal["ms", "s"] | None:
+    def time_unit(self) -> Unit | None:
         """The unit it would have as an event time; text has one as well. None if it is none."""
-        if self.kind == "text":
-            return "ms" if self.dated else None
-        if self.kind != "number" or not _TIME.search(self.name):
+        if self.kind != "text" and (self.kind != "number" or not _TIME.search(self.name)):
             return None
-        low, high = _EPOCH_S
-        if low <= self.lowest and self.highest <= high:
-            return "s"
-        return "ms" if 1000 * low <= self.lowest and self.highest <= 1000 * high else None
+        return next((unit for unit, n in self.units.items() if n >= MOSTLY * self.n), None)
 
     def add(self, value: object) -> None:
         """Take the value of the next record in."""
         kind = _kind(value)
         self.kinds[kind] += 1
         if isinstance(value, str) and kind == "text":
-            self.dated = self.dated and _is_dated(value)
+            self.units["ms"] += _is_dated(value)
         elif isinstance(value, int | float) and kind == "number":
             self.whole = self.whole and float(value).is_integer()
-            self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
+            low, high = _EPOCH_S
+            self.units["s"] += low <= value <= high
+            self.units["ms"] += 1000 * low <= value <= 1000 * high
         if (
             kind != "missing"
             and isinstance(value, str | int | float)

@@ -179,6 +179,22 @@ def test_dead_letters_are_counted(draft: Draft) -> None:
     assert "the first at offset 7." in text
 
 
+def test_a_broken_record_in_a_hundred_changes_no_role(draft: Draft) -> None:
+    made = records()
+    made[3]["flow"] = "broken"
+    made[5]["pump_id"] = 7.5
+    made[8]["time"] = "yesterday"
+    made[9]["heat"] = [1.0]
+    expected, _ = draft(records())
+    config, text = draft(made)
+    assert config.record == expected.record
+    assert "# Dead letters among them: wrong_type 2, " in text
+    assert "bad_timestamp 1" in text
+    seconds = [{"ts": 0 if row == 50 else 1_700_000_000 + row, "a": row % 7} for row in range(200)]
+    config, _ = draft(seconds)
+    assert (config.record.timestamp_field, config.record.timestamp_unit) == ("ts", "s")
+
+
 def test_only_so_many_records(draft: Draft) -> None:
     _, text = draft(records(), more="--records 100")
     assert "from 100 records." in text
