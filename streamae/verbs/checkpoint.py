@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -113,7 +112,5 @@ def _opened(arguments: argparse.Namespace) -> Iterator[tuple[Config, "Archive"]]
     from streamae.archive import open_archive
 
     config = load(arguments)
-    # What kafka-python has to say of a failure is in our own message.
-    logging.getLogger("kafka").addHandler(logging.NullHandler())
     with ExitStack() as cleanups:
         yield config, open_archive(config, cleanups)

@@ -1,7 +1,6 @@
 """`streamae dlq replay`: dead letters that are records by now, back to the input."""
 
 import argparse
-import logging
 from collections import deque
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,8 +36,6 @@ def _replay(arguments: argparse.Namespace) -> int:
     reasons = [reason.value for reason in Reason]
     if unknown := set(arguments.reason).difference(reasons):
         arguments.refuse(f"--reason {min(unknown)} is none of {', '.join(reasons)}")
-    # What kafka-python has to say of a failure is in our own message.
-    logging.getLogger("kafka").addHandler(logging.NullHandler())
     n_sent = 0
     with ExitStack() as cleanups:
         archive = open_archive(config, cleanups)

@@ -1,7 +1,6 @@
 """Findings as lines, or as JSON, and the exit code they mean."""
 
 import json
-import logging
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -18,8 +17,6 @@ COLOURS: Mapping[str, Style] = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 def tell(checks: Iterable[Check], asked: str, *, as_json: bool) -> int:
     """Print checks as they come; what ends them is one more, about what was `asked`."""
-    # What kafka-python has to say of a failure is in the failing check.
-    logging.getLogger("kafka").addHandler(logging.NullHandler())
     terminal = Terminal(sys.stdout, os.environ)
     found: list[Check] = []
 
