@@ -185,7 +185,7 @@ class Observer:
         self.status.transformed(partition, online.decisions)
         if not alpha:
             return
-        threshold = online.detector.threshold(alpha)
+        threshold = online.threshold(alpha)
         self.metrics.threshold(partition, threshold, alpha, pipeline.alert_share)
         if before is not None and before < 1.0:
             log.info(

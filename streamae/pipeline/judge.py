@@ -4,7 +4,6 @@ Another alerting configuration takes effect at a block boundary, and an event sa
 outputs: a replay knows by which one each record was judged.
 """
 
-import math
 from typing import Any
 
 import msgspec
@@ -91,7 +90,7 @@ class Judge:
 
     def judge(self, online: OnlineDetector, scored: Scored, alpha: float, done: Processed) -> None:
         """Turn new records whose p-value is at most `alpha` into episodes and alerts."""
-        threshold = online.detector.threshold(alpha) if alpha else math.nan
+        threshold = online.threshold(alpha)
         flagged = self._flagged(online, scored, alpha, threshold) if alpha else []
         done.thresholds.append(threshold)
         done.n_flagged += len(flagged)
@@ -109,7 +108,7 @@ class Judge:
     def examine(self, online: OnlineDetector, scored: Scored) -> Examined:
         """Return what there is to say about the first of new records; open no episode."""
         slot, alpha = scored.slots.start, self.alpha(online)
-        threshold = online.detector.threshold(alpha) if alpha else math.nan
+        threshold = online.threshold(alpha)
         p_value = float(scored.scores.p_value[slot])
         flagged = bool(alpha) and p_value <= alpha
         recons = online.reconstructions(scored.slots)

@@ -1,5 +1,6 @@
 """A detector at work on one partition: its feature names and its unfinished block."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -152,6 +153,10 @@ class OnlineDetector:
         )
         flagged = scored.scores.p_value <= alpha
         return [self._supervision.close_block(rows, flagged, take=take)]
+
+    def threshold(self, alpha: float) -> float:
+        """Return the score whose p-value is `alpha`; NaN for 0, by which nothing is flagged."""
+        return self.detector.threshold(alpha) if alpha else math.nan
 
     def codes(self, slots: slice) -> Floats | None:
         """Return the codes [m, h] of records of the block; None where there is no model yet."""

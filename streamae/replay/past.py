@@ -1,6 +1,5 @@
 """What the records before one say about it: the nearest normal one, and the thresholds."""
 
-import math
 from collections import deque
 from typing import NamedTuple
 
@@ -72,7 +71,7 @@ class Past:
         online, alpha = pipeline.online, pipeline.alpha
         if online is not None:
             n = online.detector.n_blocks
-            threshold = online.detector.threshold(alpha) if alpha else math.nan
+            threshold = online.threshold(alpha)
             self.levels[n] = Level(n, significant(alpha), significant(threshold))
 
     def nearest(self, examined: Examined, pipeline: Pipeline) -> Nearest | None:
