@@ -5,6 +5,8 @@ import math
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -160,6 +162,11 @@ def test_a_reload_has_to_be_allowed(server: Server) -> None:
     assert ask(server, "/-/reload").status == 404
     answer = ask(server, "/-/reload", "PUT")
     assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+
+
+def test_a_reload_that_is_allowed_is_among_the_paths(kept: State) -> None:
+    allowed = replace(kept.views(), reload=Future)
+    assert pages.Pages(CollectorRegistry(), allowed).paths == [*PATHS, "/-/reload"]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])

@@ -108,7 +108,7 @@ class Pages:
     @property
     def paths(self) -> list[str]:
         """What can be asked for, without the page's parts."""
-        return list(self._documented)
+        return [*self._documented, *([RELOAD] if self._views.reload else [])]
 
     def answer(self, path: str, request: Request) -> Answer | None:
         """Return what to answer to a GET of `path`; None where there is nothing."""
