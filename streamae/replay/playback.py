@@ -25,7 +25,7 @@ class Begun(msgspec.Struct, frozen=True):
     offset: int
     ordinal: int
     snapshot: str | None
-    """The snapshot's name; None for an empty model."""
+    """The snapshot's name; None for an empty model, saved or not."""
 
 
 class _Changed(NamedTuple):
@@ -77,7 +77,7 @@ class Playback:
             if not varied:
                 self._judge_by(self.pipeline.alerting)
         boundary = self.pipeline.boundary
-        name = None if found is None else snapshot.name_of(found.content)
+        name = snapshot.name_of(found.content) if found and boundary.ordinal else None
         self.begun = Begun(boundary.offset, boundary.ordinal, name)
         self._pending = deque(change for change in changes if change.offset >= boundary.offset)
         self.n_alerts = 0

@@ -59,9 +59,9 @@ def _lines(found: "Explanation") -> Iterator[str]:
     yield f"{at.topic}-{at.partition}, offset {at.offset} {' '.join(filter(None, about))}".rstrip()
     yield f"  {_shortened(found.value or '')}"
     origin = (
-        f"the snapshot {begun.snapshot} at offset {begun.offset}"
-        if begun.ordinal
-        else "an empty model"
+        "an empty model"
+        if begun.snapshot is None
+        else f"the snapshot {begun.snapshot} at offset {begun.offset}"
     )
     yield f"  record {found.ordinal:,} of the model, which was rebuilt from {origin}"
     yield from (f"  note: {note}" for note in found.notes)

@@ -90,7 +90,7 @@ def _lines(report: "Report") -> Iterator[str]:
     begun = report.begun
     origin = (
         f"an empty model at offset {begun.offset}"
-        if begun.ordinal == 0
+        if begun.snapshot is None
         else f"the snapshot {begun.snapshot} at offset {begun.offset}, ordinal {begun.ordinal}"
     )
     yield f"{report.partition}: offsets {report.start} to {report.end}, from {origin}"
