@@ -66,7 +66,9 @@ class Calibrator(Stateful):
         n = float(above[0])
         self._survival: Doubles = above / n
         self._tail = min(N_BEYOND / n, LARGEST_TAIL)
-        self._tail_start = float(np.interp(-self._tail, -self._survival, self._edges))
+        shares = -np.array([self._tail, 0.1, 0.5])
+        start, high, median = map(float, np.interp(shares, -self._survival, self._edges))
+        self._tail_start = start
         rest = int(self._edges.searchsorted(self._tail_start, side="right"))
         survival = self._survival[rest:]
         area = (self._tail + survival[0]) * (self._edges[rest] - self._tail_start)
@@ -74,10 +76,9 @@ class Calibrator(Stateful):
         self._n_beyond = max(self._tail * n, 1.0)
         # The width of a bin is the resolution: equal scores would else give an excess of zero.
         self._excess = max(area / self._tail, STEP * (1.0 + self._tail_start))
-        median, high = np.interp([-0.5, -0.1], -self._survival, self._edges)
-        scale = float(high - median) / math.log(5.0)
-        self.tail_score = float(high) + ALIEN / 2.0 * scale
-        self.alien_score = float(high) + ALIEN * scale
+        scale = (high - median) / math.log(5.0)
+        self.tail_score = high + ALIEN / 2.0 * scale
+        self.alien_score = high + ALIEN * scale
 
     def p_value(self, score: Floats | Doubles) -> Doubles:
         """Return p(score), of the same shape; 1 before anything was seen."""

@@ -75,6 +75,7 @@ class Detector:
             "guard": self._guard,
             "drift": self._drift,
         }
+        self._refresh()
 
     @property
     def device(self) -> str:
@@ -125,6 +126,8 @@ class Detector:
         self._histograms.update(evidence.bins, evidence.unobserved)
         if len(begun):
             self._forget(begun)
+        if due or len(begun):
+            self._refresh()
         self._persistence.update(evidence.energy, evidence.levels)
         if scores.evidence is not None:
             self._calibrator.update(scores.score[admitted])
@@ -193,11 +196,18 @@ class Detector:
         self.n_blocks = int(state["n_blocks"])
         for name, part in self._parts.items():
             part.load_state_dict(within(name, state))
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Derive what scoring reads from the covariance that few blocks change."""
+        among = self._linear.covariance[self._features, self._features]
+        self._independence = energies.independence(among)
 
     def _weigh(self, x: Floats, n: int) -> Evidence:
         """Return the evidence for x[block_size, k]; rows from n on count as average records."""
         z = self._scaler.transform(x)
-        z[n:] = 0.0
+        if n < len(x):
+            z[n:] = 0.0
         z = z.to(self._device)
         missing = torch.isnan(z) if math.isnan(z.sum()) else None
         if missing is not None:
@@ -214,17 +224,17 @@ class Detector:
         # The whitened features, behind the whitened context, are what the context leaves of them.
         whitened = self._linear.whiten(imputed)[:, self._features]
         squares = torch.stack([whitened, features]).square_()
-        sums = [squares[0].sum(1), self._residual.energy(residual)]
-        sums += [*energies.coordinatewise(squares), surprise]
-        *totals, surprises = torch.stack(sums).double().cpu().numpy()
+        by_feature = energies.coordinatewise(squares)
+        sums = [squares[0].sum(1), self._residual.energy(residual), *by_feature.unbind(), surprise]
+        totals = torch.stack(sums).double().cpu().numpy()
         n_observed = _n_observed(unobserved, features.shape[1])
-        linear, own, linear_t, marginal_t = (total / n_observed for total in totals)
-        own_t = energies.student_t(own)
-        among = self._linear.covariance[self._features, self._features]
-        independence, nats = energies.independence(among), self._autoencoder.nats
-        energy = energies.combined(linear_t, marginal_t, own_t, nats, independence)
+        linear, own, linear_t, marginal_t = totals[:-1] / n_observed
+        own_t, nats = energies.student_t(own), self._autoencoder.nats
+        energy = energies.combined(linear_t, marginal_t, own_t, nats, self._independence)
         levels = self._persistence.levels(energy)
-        return Evidence(z, missing, imputed, residual, linear, own, energy, levels, surprises, bins)
+        return Evidence(
+            z, missing, imputed, residual, linear, own, energy, levels, totals[-1], bins
+        )
 
     def _admit(self, score: Floats) -> Bools:
         """Return which records [n] later p-values may compare with."""

@@ -85,11 +85,15 @@ class DriftMonitor(Stateful):
         sums = torch.stack([z.sum(0), z.clamp(-CLIP, CLIP).sum(0)]).double().cpu().numpy()
         n_seen = len(z) if missing is None else len(z) - missing.sum(0).cpu().numpy()
         mean, level = sums / np.maximum(n_seen, 1)
-        known = np.broadcast_to(n_seen >= FEWEST * len(z), mean.shape)
-        limit = np.maximum(SMALLEST, WANDERING * np.sqrt(self.square))
-        side = np.where(known & (np.abs(level) > limit), np.sign(level), 0.0).astype(np.int64)
+        known = n_seen >= FEWEST * len(z)
+        square = np.square(level)
+        limit = np.maximum(SMALLEST**2, WANDERING**2 * self.square)
+        shifted = (square > limit) & known
+        self._observe(np.minimum(square, limit), known)
+        if not (shifted.any() or self.run.any()):
+            return None
+        side = np.where(shifted, np.sign(level), 0.0).astype(np.int64)
         self._count(side, levels.mean + levels.scale * mean, levels.mean)
-        self._observe(np.minimum(np.abs(level), limit), known)
         return self._accepted(levels) if self.n_shifted >= self._patience else None
 
     def _count(self, side: Longs, mean: Doubles, usual: Doubles) -> None:
@@ -99,10 +103,9 @@ class DriftMonitor(Stateful):
         self.before = np.where(goes_on, self.before, usual)
         self.run = np.where(goes_on, self.run + side, side)
 
-    def _observe(self, distance: Doubles, known: Bools) -> None:
-        self.count = np.where(known, np.minimum(self.count + 1.0, self._memory), self.count)
-        rate = np.where(known, 1.0 / self.count, 0.0)
-        self.square = self.square + rate * (np.square(distance) - self.square)
+    def _observe(self, square: Doubles, known: Bools | bool) -> None:
+        self.count = np.minimum(self.count + known, self._memory)
+        self.square = self.square + known / self.count * (square - self.square)
 
     def _accepted(self, levels: Levels) -> Drift:
         length = np.abs(self.run)

@@ -45,7 +45,7 @@ def coordinatewise(squares: Tensor) -> Tensor:
     it comes, adds the logarithm of its own square and leaves the others their say; in the energy of
     them all it drowns them. The residual, from which the usual is gone, is judged as a whole.
     """
-    return squares.div(STUDENT_T).add_(1.0).log_().sum(-1).mul_(STUDENT_T)
+    return squares.div(STUDENT_T).log1p_().sum(-1).mul_(STUDENT_T)
 
 
 def independence(covariance: Tensor) -> float:

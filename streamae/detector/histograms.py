@@ -51,7 +51,8 @@ class MarginalHistograms(Stateful):
 
     def _tabulate(self) -> None:
         # -log p(bin), p = (count + 1) / (total + 100).
-        self._surprise = math.log(self.total + PSEUDO_RECORDS) - self.counts.add(1.0).log_()
+        log_total = math.log(self.total + PSEUDO_RECORDS)
+        self._surprise = self.counts.log1p().neg_().add_(log_total)
 
     def bins(self, z: Tensor) -> Tensor:
         """Return the flat bin index [n, n_histograms] of each record of z[n, d]."""

@@ -46,7 +46,7 @@ class Persistence(Stateful):
         r_i = DECAY^i (r_0 + (1 - DECAY) sum_j t_j DECAY^-j), summed strictly in order.
         """
         n = len(energy)
-        return self._powers[:n] * (self.level + np.cumsum(self._gains[:n] * energy))
+        return self._powers[:n] * (self.level + (self._gains[:n] * energy).cumsum())
 
     def moved(self, level: float, change: Doubles) -> Doubles:
         """Return the level r_i as it would be had the energy t_i been higher by `change`."""

@@ -56,7 +56,10 @@ class Scaler(Stateful):
         inverse = (1.0 / scale).astype(np.float32)
         self._center = self.mean.astype(np.float32)
         self.scale: Doubles = 1.0 / inverse.astype(np.float64)
-        self._inverse = torch.from_numpy(np.where(self.count > 0, inverse, np.float32(np.nan)))
+        self._all_seen = bool(self.count.all())
+        if not self._all_seen:
+            inverse[self.count == 0] = np.nan
+        self._inverse = torch.from_numpy(inverse)
 
     def transform(self, x: Floats) -> Tensor:
         """Return z = (x - mean) / sd within +-100, on the host. Any shape [.., d].
@@ -64,9 +67,9 @@ class Scaler(Stateful):
         NaN stays NaN, and so becomes all of a feature that was never seen before: there is nothing
         to judge it by. The memory is torch's own (see `state`).
         """
-        z = torch.empty(x.shape, dtype=torch.float32)
-        with np.errstate(over="ignore"):
-            np.subtract(x, self._center, out=z.numpy())
+        if not x.flags.writeable:
+            x = x.copy()  # `from_numpy` warns of others.
+        z = torch.from_numpy(x) - torch.from_numpy(self._center)
         return z.mul_(self._inverse).clamp_(-Z_LIMIT, Z_LIMIT)
 
     def inverse(self, z: Doubles) -> Floats:
@@ -86,7 +89,7 @@ class Scaler(Stateful):
 
         Return the features that vary for the first time: what was known of them is void.
         """
-        if not self.count.all():
+        if not self._all_seen:
             observed = ~np.isnan(x)
             new = (self.count == 0) & observed.any(0)
             if new.any():

@@ -72,7 +72,7 @@ class Whitener(Stateful):
         """
         n = len(v)
         v = v.clamp(-CLIP, CLIP)
-        moment = torch.mm((v * (weights / n)[:, None]).T, v).double()
+        moment = torch.mm((v * (weights / n).unsqueeze(1)).T, v).double()
         if missing is not None:
             share = (missing * weights[:, None]).sum(0) / n
             conditional = torch.clamp(1.0 / self.precision_diagonal - self._ridge, min=0.0)

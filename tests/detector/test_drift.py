@@ -81,3 +81,29 @@ def test_it_goes_on_where_it_was() -> None:
     assert drifts(z[:22], first) == []
     second.load_state_dict(first.state_dict())
     assert next(at for at, _ in drifts(z[22:], second)) == 1
+
+
+def test_it_keeps_the_wandering_and_the_runs_of_the_plain_formulas() -> None:
+    rng = np.random.default_rng(2)
+    z = noise(60) + rng.choice(np.float32([-3, 0, 0, 0, 3]), (20, 1, 3)).repeat(3, axis=0)
+    z[rng.random(z.shape) < 0.1] = np.nan
+    z[::7, 8:, 1] = np.nan
+    config = DetectorConfig(drift_records=10**6, memory=20 * N)
+    monitor = DriftMonitor(3, config)
+    square, count, run = np.full(3, 0.25), np.full(3, 4.0), np.zeros(3)
+    longest = 0
+    for block in z:
+        drifts(block[None], monitor)
+        level = np.nanmean(np.clip(block, -5, 5), axis=0, dtype=np.float64)
+        limit = np.maximum(1.0, 3.0 * np.sqrt(square))
+        known = (~np.isnan(block)).sum(axis=0) >= N / 16
+        side = np.sign(level) * (known & (np.abs(level) > limit))
+        run = np.where((side != 0) & (np.sign(run) == side), run + side, side)
+        count = np.where(known, np.minimum(count + 1, 20), count)
+        distance = np.minimum(np.abs(level), limit)
+        square = np.where(known, square + (distance**2 - square) / count, square)
+        np.testing.assert_allclose(monitor.square, square, rtol=1e-5)
+        np.testing.assert_array_equal(monitor.count, count)
+        np.testing.assert_array_equal(monitor.run, run)
+        longest = max(longest, monitor.n_shifted)
+    assert longest > 1
