@@ -22,6 +22,17 @@ INK = """(canvas) => {
 }"""
 """The opaque colours in a canvas."""
 
+BLUE_BETWEEN = """(canvas, [from, to]) => {
+  const { width, height } = canvas, left = Math.round(from * width);
+  const across = Math.round(to * width) - left;
+  const { data } = canvas.getContext("2d").getImageData(left, 0, across, height);
+  let blue = 0;
+  for (let at = 0; at < data.length; at += 4)
+    blue += data[at + 3] > 16 && data[at + 2] - data[at] > 40;
+  return blue;
+}"""
+"""How many pixels are of a line's colour or its area's, between two shares of the width."""
+
 SCORE, LIMIT, BAD, GOOD = "37,99,235", "161,74,0", "192,38,28", "19,113,58"
 
 
@@ -84,6 +95,19 @@ def test_scores_without_times_or_threshold(feed: Feed, page: Page, score: Locato
         "record 9 · score 4 · threshold \N{EN DASH}"
     )
     assert not {LIMIT, BAD} & ink(page)
+
+
+def test_no_line_leads_across_a_silence(feed: Feed, page: Page, score: Locator) -> None:
+    feed.watched(A)
+    seconds = np.concatenate([np.arange(50), 1000 + np.arange(50)])
+    scores = 3.0 + np.arange(100) % 7
+    feed.status.scored(A, 0, scores, 1_700_000_000_000 + seconds * 1000, threshold=math.inf)
+    page.goto(feed.server.url)
+    expect(score).to_have_attribute("aria-valuemax", "49")
+    canvas = page.locator("#score canvas")
+    assert canvas.evaluate(BLUE_BETWEEN, [0.2, 0.8]) == 0
+    assert canvas.evaluate(BLUE_BETWEEN, [0.0, 0.2]) > 50
+    assert canvas.evaluate(BLUE_BETWEEN, [0.8, 1.0]) > 50
 
 
 def test_a_drift_is_marked(feed: Feed, page: Page, score: Locator) -> None:

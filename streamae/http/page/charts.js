@@ -126,13 +126,32 @@ function along({ ordinal, time_ms: times }) {
   return [timed, timed ? passed : ordinal];
 }
 
+// Adds the stretches without records to a line's gaps: led across them it would tell of scores.
+function silences({ data: [x], valToPos }, _, first, last, gaps) {
+  const steps = [];
+  for (let at = first; at < last; at++) steps.push(x[at + 1] - x[at]);
+  const usual = [...steps].sort((one, other) => one - other)[steps.length >> 1];
+  const long = Math.max((x[last] - x[first]) / 20, 10 * usual);
+  steps.forEach((step, at) => {
+    const from = first + at;
+    if (step > long) gaps.push([valToPos(x[from], "x", true), valToPos(x[from + 1], "x", true)]);
+  });
+  return gaps.sort((one, other) => one[0] - other[0]);
+}
+
 export class ScoreChart {
   constructor() {
     this.drifts = [];
     this.chart = new Chart("score", "score-reading", {
       height: 230,
       series: () => [
-        { stroke: color("score"), width: 1.4, fill: color("fill"), points: { show: false } },
+        {
+          stroke: color("score"),
+          width: 1.4,
+          fill: color("fill"),
+          points: { show: false },
+          gaps: silences,
+        },
         {
           stroke: color("limit"),
           width: 1.6,
