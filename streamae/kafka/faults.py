@@ -95,6 +95,13 @@ def translated(error: Exception, doing: str) -> StreamaeError:
     return TemporaryError(f"{doing}: {root}")
 
 
+def overtaken(error: errors.KafkaError, verb: str, doing: str) -> StreamaeError:
+    """Return what to raise for `error` where only the last `verb` that was begun may go on."""
+    if isinstance(cause(error), errors.ProducerFencedError):
+        return TemporaryError(f"another `{verb}` of this group is at work")
+    return translated(error, doing)
+
+
 def is_codec_missing(error: StreamaeError) -> bool:
     """Return whether kafka-python could not decompress what the other client can."""
     return isinstance(cause(error), CODECS)

@@ -5,26 +5,26 @@ from contextlib import closing
 
 import msgspec
 from kafka import KafkaConsumer
-from kafka.errors import KafkaError, ProducerFencedError
+from kafka.errors import KafkaError
 
 from streamae.config import Config
 from streamae.dead_letters import RECEIPT_HEADERS, Letter, Receipt, is_receipt
-from streamae.errors import ConfigError, TemporaryError
+from streamae.errors import ConfigError
 from streamae.kafka import reading, settings
-from streamae.kafka.faults import cause, connect, translated
+from streamae.kafka.faults import connect, overtaken
 from streamae.kafka.topics import existing_topics
-from streamae.kafka.writer import Writer
+from streamae.kafka.writer import Writer, alone
 from streamae.types import TopicPartition
 
-INSTANCE = "dlq-replay"
-"""Ends the transactional id: whoever sends ends what another one has begun."""
+VERB = "dlq replay"
 
 
 class TopicSender:
     """Sends records and a receipt, which lies among the dead letters, in one transaction.
 
-    With `delivery: at_least_once` the receipt follows the records, and a process that dies in
-    between leaves records that are sent once more.
+    Whoever opens this to send ends what another one has begun. With `delivery: at_least_once` the
+    receipt follows the records, and a process that dies in between leaves records that are sent
+    once more.
     """
 
     def __init__(self, config: Config, *, dry: bool) -> None:
@@ -37,9 +37,7 @@ class TopicSender:
         if not self._n:
             raise ConfigError(f"there is no topic {topic}")
         if not dry:
-            kafka = msgspec.structs.replace(config.kafka, instance=INSTANCE)
-            named = msgspec.structs.replace(config, kafka=kafka)
-            self._writer = Writer(named, transactional=self._exactly_once)
+            self._writer = alone(config, VERB)
 
     def receipts(self, partition: TopicPartition) -> set[int]:
         """Return the offsets of the rejected records that were sent back before."""
@@ -74,9 +72,7 @@ class TopicSender:
             if self._exactly_once:
                 writer.commit()
         except KafkaError as error:
-            if isinstance(cause(error), ProducerFencedError):
-                raise TemporaryError("another `dlq replay` of this group is at work") from error
-            raise translated(error, f"sending letters to {partition}") from error
+            raise overtaken(error, VERB, f"sending letters to {partition}") from error
 
     def close(self) -> None:
         """Release everything; what is not through is given up."""

@@ -1,59 +1,80 @@
 """Setting what the next worker of a group goes on with."""
 
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import Any
 
-from kafka import OffsetAndMetadata
+from kafka import ConsumerGroupMetadata, OffsetAndMetadata
 from kafka import TopicPartition as KafkaPartition
-from kafka.errors import NoError
+from kafka.errors import KafkaError, NoError
 
 from streamae.config import Config
 from streamae.errors import ConfigError, SnapshotError
 from streamae.kafka import settings
 from streamae.kafka.admin import answer, opened_admin
+from streamae.kafka.faults import overtaken
 from streamae.kafka.sink import text
 from streamae.kafka.state import TopicStore
-from streamae.kafka.writer import Writer
+from streamae.kafka.writer import alone
 from streamae.types import StateStore, TopicPartition
 
+VERB = "checkpoint rollback"
 DOING = "setting the offsets of the group"
+
+NO_MEMBER = "rollback"
+"""Not the id of a member, so the broker takes offsets from it only while the group is empty."""
 
 
 class GroupOffsets:
     """The offsets of a group without members, and the snapshots they point to.
 
     The broker takes offsets from outside only while the group is empty: a worker that joins in
-    between makes `commit` fail, and then nothing points to the snapshot that was saved.
+    between makes `commit` fail, and then nothing points to the snapshot that was saved. Whoever
+    opens this ends what another one has begun; without transactions the last to commit counts.
     """
 
     def __init__(self, config: Config, store: StateStore | None = None) -> None:
         """Snapshots go to `store`, or to the state topic; raise `ConfigError` for members."""
         self._config = config
-        self._store = store
         self._group = settings.group(config)
+        self._exactly_once = config.delivery == "exactly_once"
         with opened_admin(config, DOING) as admin:
             self._check_empty(admin)
+        self._writer = alone(config, VERB)
+        self._store = store or TopicStore(config, self._writer)
 
     def commit(self, partition: TopicPartition, content: bytes, offset: int) -> None:
-        """Save `content` as the newest snapshot and commit `offset` with it."""
-        one = KafkaPartition(*partition)
-        with (
-            opened_admin(self._config, DOING) as admin,
-            closing(Writer(self._config, transactional=False)) as writer,
-        ):
-            store = self._store or TopicStore(self._config, writer)
-            before = self._offsets(admin).get(one)
+        """Save `content` as the newest snapshot and commit `offset` with it.
+
+        Raise `ConfigError` for members, `TemporaryError` when another rollback has begun since.
+        """
+        with opened_admin(self._config, DOING) as admin:
+            before = self._offsets(admin).get(KafkaPartition(*partition))
             if before is not None and (pointer := text(before)):
                 with suppress(SnapshotError):  # Its number counts, damaged or not.
-                    store.load(partition, pointer)
-            saved = OffsetAndMetadata(offset, store.save(partition, content), -1)
-            refused = admin.alter_group_offsets(self._group, {one: saved})[one]
-            if refused is not NoError:
+                    self._store.load(partition, pointer)
+            try:
+                self._save(admin, partition, content, offset)
+            except KafkaError as error:
                 self._check_empty(admin)
-                raise refused
+                raise overtaken(error, VERB, DOING) from error
 
     def close(self) -> None:
-        """Do nothing: nothing is held."""
+        """Release everything; what is not through is given up."""
+        self._writer.close()
+
+    def _save(self, admin: Any, partition: TopicPartition, content: bytes, offset: int) -> None:
+        if self._exactly_once:
+            self._writer.begin()
+        saved = OffsetAndMetadata(offset, self._store.save(partition, content), -1)
+        if self._exactly_once:
+            nobody = ConsumerGroupMetadata(self._group, -1, NO_MEMBER)
+            self._writer.send_offsets({partition: saved}, nobody)
+            self._writer.commit()
+            return
+        one = KafkaPartition(*partition)
+        refused = admin.alter_group_offsets(self._group, {one: saved})[one]
+        if refused is not NoError:
+            raise refused
 
     def _offsets(self, admin: Any) -> dict[KafkaPartition, OffsetAndMetadata]:
         found = answer(lambda: admin.list_group_offsets([self._group]), self._config)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 from kafka import KafkaProducer, OffsetAndMetadata
 from kafka import TopicPartition as KafkaPartition
 from kafka.errors import KafkaError
@@ -124,3 +125,13 @@ class Writer:
     def _release(self, producer: Any) -> None:
         with suppress(KafkaError):  # Records that are still on their way belong to no commit.
             producer.close(timeout=settings.WRITER_CLOSE_S)
+
+
+def alone(config: Config, verb: str) -> Writer:
+    """Return a writer that ends the one that was opened before for the same verb, if there is one.
+
+    Without transactions, as `delivery: at_least_once` has it, there may be several.
+    """
+    kafka = msgspec.structs.replace(config.kafka, instance=verb.replace(" ", "-"))
+    named = msgspec.structs.replace(config, kafka=kafka)
+    return Writer(named, transactional=config.delivery == "exactly_once")

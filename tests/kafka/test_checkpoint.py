@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,7 @@ from streamae import checkpoint
 from streamae.archive import open_archive
 from streamae.config import Config
 from streamae.config import file as configfile
-from streamae.errors import ConfigError
+from streamae.errors import ConfigError, TemporaryError
 from streamae.kafka import GroupOffsets
 from streamae.local import MemoryLog
 from streamae.pipeline import Pipeline
@@ -111,13 +111,41 @@ def test_the_next_worker_goes_on_with_an_old_snapshot(
 def test_a_worker_that_joins_keeps_its_offsets(config: Config) -> None:
     partition = TopicPartition(config.source.topics[0], 0)
     work(config, READ[:1]).close()
-    offsets = GroupOffsets(config)
-    with work(config, READ[:2]) as member:
+    with closing(GroupOffsets(config)) as offsets, work(config, READ[:2]) as member:
         with pytest.raises(ConfigError, match="worked on"):
             offsets.commit(partition, b"snapshot", 7)
         committed = member.sink.committed(partition)
         assert committed is not None
         assert committed.offset == READ[1]
+
+
+def test_a_second_rollback_ends_the_first(config: Config, opened: Callable[[], Archive]) -> None:
+    partition = TopicPartition(config.source.topics[0], 0)
+    work(config, READ[:3]).close()
+    archive = opened()
+    one, other = (kept.name for kept in list(checkpoint.kept(archive, config, partition))[:2])
+    lost = checkpoint.plan(archive, config, one, "rewind")
+    taken = checkpoint.plan(archive, config, other, "rewind")
+    n = len(found(config, archive))
+    with closing(GroupOffsets(config)) as first, closing(GroupOffsets(config)) as second:
+        second.commit(partition, taken.content, taken.offset)
+        with pytest.raises(TemporaryError, match="another `checkpoint rollback`"):
+            first.commit(partition, lost.content, lost.offset)
+    listed = found(config, archive)
+    assert len(listed) == n + 1
+    assert listed[-1] == (READ[1] // 64 * 64, taken.offset)
+    assert {check.verdict for check in checkpoint.checks(archive, config)} == {"ok"}
+
+
+def test_without_transactions(config: Config, opened: Callable[[], Archive]) -> None:
+    config = msgspec.structs.replace(config, delivery="at_least_once")
+    work(config, READ[:2]).close()
+    archive = opened()
+    first = next(checkpoint.every(archive, config))
+    plan = checkpoint.plan(archive, config, first.name, "rewind")
+    with closing(GroupOffsets(config)) as offsets:
+        offsets.commit(first.partition, plan.content, plan.offset)
+    assert found(config, archive)[-1] == (READ[0] // 64 * 64, plan.offset)
 
 
 def test_a_static_member_that_stopped_is_named_while_it_counts(config: Config) -> None:
@@ -146,7 +174,8 @@ def test_a_rollback_mends_what_is_damaged(
     ]
     name = list(checkpoint.kept(archive, config, partition))[1].name
     plan = checkpoint.plan(archive, config, name, "keep")
-    GroupOffsets(config).commit(partition, plan.content, plan.offset)
+    with closing(GroupOffsets(config)) as offsets:
+        offsets.commit(partition, plan.content, plan.offset)
     assert {check.verdict for check in checkpoint.checks(archive, config)} == {"ok"}
 
 
