@@ -4,7 +4,6 @@ The detector sees what the daemon would show it, in the same blocks and with the
 are read for the report only.
 """
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -142,8 +141,7 @@ def judge(
 def flag(p_value: Doubles, config: Config, share: float) -> tuple[int, Bools]:
     """Return the first row [n] that the daemon would judge, and which rows from it on it flags."""
     size, budget = config.detector.block_size, AlertBudget(Budget(share=share))
-    # There is no score in the first block.
-    first = size * (1 + math.ceil(config.detector.scores_before(share) / size))
+    first = config.detector.records_before(share)
     flagged = [np.zeros(0, np.bool_)]
     for start in range(first, len(p_value), size):
         block = p_value[start : start + size] <= budget.alpha

@@ -1,6 +1,5 @@
 """What a pipeline makes of records, told in figures and a few examples."""
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -125,8 +124,7 @@ class Trial:
             text = "is counted by event times, and there are none yet: no record would be judged"
             self.note("warn", f"alerting.budget {config.alerting.budget!r} {text}")
         else:
-            size = config.detector.block_size
-            needed = size + math.ceil(config.detector.scores_before(budget.share) / size) * size
+            needed = config.detector.records_before(budget.share)
             self.note("ok", f"the warm-up takes {needed:,} records{self._takes(needed)}")
 
     def _takes(self, n: int) -> str:

@@ -200,3 +200,10 @@ class DetectorConfig(Section, frozen=True):
         ten times beyond its tenth-highest score; more than are remembered make it no better.
         """
         return max(self.warmup_records, min(math.ceil(1.0 / alpha), self.calibration_memory))
+
+    def records_before(self, alpha: float) -> int:
+        """Return how many records it takes until they are judged by the p-value `alpha`.
+
+        The first block has no scores, and what comes after it is learnt in whole blocks.
+        """
+        return self.block_size * (1 + math.ceil(self.scores_before(alpha) / self.block_size))

@@ -12,10 +12,10 @@ from streamae.terminal import Terminal
 SETTINGS: dict[str, Any] = {
     "name": "demo-host",
     "source": {"kind": "host", "interval": "200ms"},
-    # A minute of warm-up at 5 records per second instead of a quarter of an hour at 1.
+    # Two minutes of warm-up at 5 records per second instead of twenty at 1.
     "detector": {"block_size": 64, "warmup_records": 256},
-    # A record in 3 minutes; an episode ends after 20 quiet seconds.
-    "alerting": {"budget": 0.001, "quiet_records": 100},
+    # A record in 100 seconds; an episode ends after 20 quiet ones.
+    "alerting": {"budget": 0.002, "quiet_records": 100},
 }
 
 
@@ -61,9 +61,8 @@ def tell(session: Session, terminal: Terminal) -> None:
 
 def warmup_s(config: Config) -> float:
     """Return how long a detector without state stays silent."""
-    detector = config.detector
-    n_blocks = 1 + -(-detector.warmup_records // detector.block_size)
-    return n_blocks * detector.block_size * config.source.interval
+    n_records = config.detector.records_before(float(config.alerting.budget))
+    return n_records * config.source.interval
 
 
 def summary(status: dict[str, Any]) -> str:

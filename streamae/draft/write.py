@@ -135,8 +135,7 @@ def _detection(known: Facts, sample: Sample, config: Config) -> dict[str, Entry]
     if not float(budget):
         return {}
     share = float(budget) / per_day
-    size = config.detector.block_size
-    silent = size * (1 + math.ceil(config.detector.scores_before(share) / size))
+    silent = config.detector.records_before(share)
     above = [
         f"By their event times {per_day:,.0f} records come a day, so this is {share:.2g} of them.",
         f"Nothing is flagged in the first {silent:,}, {_span(silent / per_day)} at this rate.",

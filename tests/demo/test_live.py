@@ -23,8 +23,8 @@ def test_summary() -> None:
 def test_warmup() -> None:
     settings = SETTINGS | {"source": {"kind": "host", "interval": Duration(0.5)}}
     config = msgspec.convert(settings, Config, dec_hook=lambda kind, value: kind(value))
-    # The first block has no scores; 256 more records fill four.
-    assert warmup_s(config) == (64 + 4 * 64) * 0.5
+    # The first block has no scores; a budget of one in 500 waits for 500, which fill eight.
+    assert warmup_s(config) == (64 + 8 * 64) * 0.5
 
 
 def watch(directory: Path, n_records: int) -> str:
