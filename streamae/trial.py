@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from streamae.budget import AlertBudget, Ledger
 from streamae.check import Check, Verdict
-from streamae.config import Config, parse_budget
+from streamae.config import Config
 from streamae.pipeline import Pipeline, Processed, Rejected
 from streamae.records import Alert
 from streamae.types import NO_TIMESTAMP, Edges, RecordBatch
@@ -115,16 +114,15 @@ class Trial:
     def _tell_warmup(self, config: Config) -> None:
         """Say how long it takes until records are judged."""
         done = self.pipeline.warmup_progress
-        ledger = Ledger(*self.pipeline.boundary.judge["budget"])
-        budget = AlertBudget(parse_budget(config.alerting.budget), ledger)
+        share = self.pipeline.budget_share
         if self.restored:
             text = "over" if done >= 1.0 else f"{done:.0%} done"
             self.note("ok", f"the warm-up is {text}")
-        elif not budget.share:
+        elif not share:
             text = "is counted by event times, and there are none yet: no record would be judged"
             self.note("warn", f"alerting.budget {config.alerting.budget!r} {text}")
         else:
-            needed = config.detector.records_before(budget.share)
+            needed = config.detector.records_before(share)
             self.note("ok", f"the warm-up takes {needed:,} records{self._takes(needed)}")
 
     def _takes(self, n: int) -> str:

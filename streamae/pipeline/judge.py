@@ -75,6 +75,11 @@ class Judge:
         """Judge by `config` from the next block boundary on."""
         self._next = config
 
+    @property
+    def budget_share(self) -> float:
+        """Share of records that the budget allows to flag; 0 while the record rate is unknown."""
+        return self._budget.share
+
     def warmup_progress(self, online: OnlineDetector) -> float:
         """Return the share of the warm-up done; at 1 the budget can be judged by."""
         share = self._budget.share

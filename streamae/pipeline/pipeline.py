@@ -88,6 +88,11 @@ class Pipeline:
         return self._judge.warmup_progress(self.online) if self.online else 0.0
 
     @property
+    def budget_share(self) -> float:
+        """Share of records that the budget allows to flag; 0 while the record rate is unknown."""
+        return self._judge.budget_share
+
+    @property
     def alert_share(self) -> float:
         """Share of records to flag; 0 during warm-up."""
         return self._judge.alert_share(self.online) if self.online else 0.0
