@@ -5,14 +5,17 @@ from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Any
 
-from streamae.terminal import Terminal
+from streamae.terminal import Terminal, counted
 
 _REDRAW_S = 0.2
 
 
 @contextmanager
 def progress_bar(terminal: Terminal, status: Callable[[], Mapping[str, Any]]) -> Iterator[None]:
-    """Redraw a bar from `status` while the block of code inside runs."""
+    """Redraw a bar from `status` while the block of code inside runs, if `terminal` is live."""
+    if not terminal.live:
+        yield
+        return
     done = Event()
 
     def redraw() -> None:
@@ -34,7 +37,7 @@ def draw(terminal: Terminal, status: Mapping[str, Any]) -> None:
     total = status["records"] + status["lag"]
     text = (
         f"{status['records']:,} records · {status['records_per_second']:,.0f}/s"
-        f" · {status['alerts']:,} alerts"
+        f" · {counted(status['alerts'], 'alert')}"
     )
     if status["warmup"] < 1:
         text += f" · warm-up {status['warmup']:.0%}"

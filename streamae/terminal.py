@@ -1,4 +1,4 @@
-"""Lines and one progress bar on a terminal; plain lines where there is none."""
+"""Text for people: counts, tables, and a terminal with one progress bar below its lines."""
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +28,11 @@ def printable(text: str) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a count with its noun, in the plural unless it is 1."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -8,6 +8,7 @@ from streamae.check import Check, Verdict
 from streamae.config import Config
 from streamae.pipeline import Pipeline, Processed, Rejected
 from streamae.records import Alert
+from streamae.terminal import counted
 from streamae.types import NO_TIMESTAMP, Edges, RecordBatch
 
 N_NAMES = 8
@@ -135,8 +136,7 @@ class Trial:
 
     def _tell_alerts(self) -> None:
         share = self.n_flagged / self.n_judged
-        alerts = "1 alert" if len(self.alerts) == 1 else f"{len(self.alerts):,} alerts"
-        text = f"{alerts} on {self.n_judged:,} judged records"
+        text = f"{counted(len(self.alerts), 'alert')} on {self.n_judged:,} judged records"
         flagged = f"{self.n_flagged:,} flagged, {share:.2%}; budget {self.pipeline.alert_share:.2%}"
         self.note("ok", f"{text}: {flagged}")
         for alert in sorted(self.alerts, key=attrgetter("p_value"))[:N_ALERTS]:

@@ -28,6 +28,13 @@ def test_bar_of_an_empty_source_is_empty() -> None:
     assert "warm-up" not in out.getvalue()
 
 
+def test_nothing_is_drawn_into_a_file() -> None:
+    out = io.StringIO()
+    with progress_bar(Terminal(out, {}), lambda: pytest.fail("asked")):
+        pass
+    assert out.getvalue() == ""
+
+
 def test_log_lines_go_above_the_bar_and_the_bar_leaves() -> None:
     out = Tty()
     terminal = Terminal(out, {})

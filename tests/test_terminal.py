@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from streamae.terminal import Terminal, printable
+from streamae.terminal import Terminal, counted, printable
 
 
 class Screen(io.StringIO):
@@ -28,6 +28,11 @@ class AsciiScreen(Screen):
 )
 def test_printable(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_counts_have_their_plural() -> None:
+    found = [counted(n, "record") for n in (0, 1, 2, 1200)]
+    assert found == ["0 records", "1 record", "2 records", "1,200 records"]
 
 
 def test_plain_output_has_no_escapes() -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from streamae.cases.compare import Mismatch
 from streamae.cases.outcome import Outcome
-from streamae.terminal import printable
+from streamae.terminal import counted, printable
 
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
 
@@ -32,9 +32,9 @@ class Result(NamedTuple):
 def render(result: Result) -> str:
     """Return a line, and below it what differs."""
     outcome = result.outcome
-    counts = [_count(outcome.n_records, "record"), _count(len(outcome.alerts), "alert")]
-    counts += [_count(len(outcome.drifts), "drift")] * bool(outcome.drifts)
-    counts += [_count(outcome.dead_letters.total(), "dead letter")] * bool(outcome.dead_letters)
+    counts = [counted(outcome.n_records, "record"), counted(len(outcome.alerts), "alert")]
+    counts += [counted(len(outcome.drifts), "drift")] * bool(outcome.drifts)
+    counts += [counted(outcome.dead_letters.total(), "dead letter")] * bool(outcome.dead_letters)
     verdict = "ok  " if result.passed else "FAIL"
     line = f"{verdict}  {result.path}: {printable(result.name)} ({', '.join(counts)})"
     return "\n".join([line, *(f"      {line}" for line in _lines(result.mismatches))])
@@ -43,7 +43,7 @@ def render(result: Result) -> str:
 def total(results: Sequence[Result]) -> str:
     """Return the last line."""
     failed = sum(not result.passed for result in results)
-    return f"{_count(len(results), 'test')}, {failed:,} failed"
+    return f"{counted(len(results), 'test')}, {failed:,} failed"
 
 
 def summary(results: Sequence[Result]) -> dict[str, Any]:
@@ -97,7 +97,3 @@ def _lines(mismatches: Sequence[Mismatch]) -> Iterator[str]:
     for mismatch in mismatches:
         yield printable(mismatch.message)
         yield from (f"  {printable(line)}" for line in mismatch.detail)
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"

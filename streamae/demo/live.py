@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from streamae.config import Config
-from streamae.demo.report import STYLES, counted, ending, headline, reasons, shift
+from streamae.demo.report import STYLES, ending, headline, reasons, shift
 from streamae.demo.session import ALERTS, SCORES, Session
 from streamae.records import Alert, Drift, Recovered
-from streamae.terminal import Terminal
+from streamae.terminal import Terminal, counted
 
 SETTINGS: dict[str, Any] = {
     "name": "demo-host",

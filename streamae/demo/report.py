@@ -10,7 +10,7 @@ import numpy as np
 from streamae.evaluate import UNJUDGED_ROWS
 from streamae.numerics.ranking import average_precision, roc_auc
 from streamae.records import Alert, Attribution, Drift, Recovered, Score, Severity
-from streamae.terminal import Style
+from streamae.terminal import Style, counted
 from streamae.types import Bools
 
 ENOUGH_SHARE = 0.8
@@ -73,11 +73,6 @@ def ending(recovered: Recovered) -> str:
         f"record {recovered.model.ordinal + 1:,} of {recovered.source.topic}: the episode is over,"
         f" {recovered.n_flagged:,} of {recovered.n_records:,} records flagged"
     )
-
-
-def counted(n: int, noun: str) -> str:
-    """Return a count with its noun."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def number(value: float) -> str:

@@ -7,12 +7,12 @@ import msgspec
 import numpy as np
 from river import datasets
 
-from streamae.demo.report import STYLES, Outcome, compare, counted, headline, reasons
+from streamae.demo.report import STYLES, Outcome, compare, headline, reasons
 from streamae.demo.session import ALERTS, DEAD_LETTERS, LOG, SCORES, STATE, Session
 from streamae.demo.session import SETTINGS as SETTINGS_FILE
 from streamae.evaluate import UNJUDGED_ROWS
 from streamae.records import Alert, Event, Recovered
-from streamae.terminal import Terminal
+from streamae.terminal import Terminal, counted
 from streamae.types import Bools
 
 TOPIC = "shuttle"

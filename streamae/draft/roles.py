@@ -7,6 +7,7 @@ from msgspec import structs
 
 from streamae.config import RecordConfig
 from streamae.draft.survey import MOST_VALUES, MOSTLY, Field, survey
+from streamae.terminal import counted
 from streamae.types import RecordBatch
 
 Format = Literal["auto", "json", "float32", "csv"]
@@ -70,7 +71,7 @@ def in_words(field: Field) -> str:
     n = len(field.values)
     shown = ", ".join(repr(value)[:40] for value, _ in field.values.most_common(_SHOWN))
     more = ", ..." if len(field.values) > _SHOWN else ""
-    return f"{field.kind}, {n:,} value{'' if n == 1 else 's'}: {shown}{more}"
+    return f"{field.kind}, {counted(n, 'value')}: {shown}{more}"
 
 
 def _readable(

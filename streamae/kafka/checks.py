@@ -26,6 +26,7 @@ from streamae.kafka.topics import (
     described,
     required_topics,
 )
+from streamae.terminal import counted
 
 FRAMING_BYTES = 1024
 """Key, headers and framing of a chunk of a snapshot, generously."""
@@ -54,7 +55,7 @@ def checks(config: Config) -> Iterator[Check]:
     with opened_admin(config, "asking for what is configured") as admin:
         brokers = admin.describe_cluster()["brokers"]
         at = ", ".join(config.kafka.bootstrap_servers)
-        yield Check("ok", "brokers", f"let in at {at}; {_n(len(brokers), 'broker')}")
+        yield Check("ok", "brokers", f"let in at {at}; {counted(len(brokers), 'broker')}")
         if config.kafka.client == "confluent" and find_spec("confluent_kafka") is None:
             advice = "confluent_kafka is not installed: `pip install 'streamae[confluent]'`"
             yield Check("fail", "kafka.client", advice)
@@ -90,7 +91,9 @@ def _usable(admin: Any, topic: RequiredTopic) -> Check:
     except StreamaeError as error:
         return Check("fail", topic.name, str(error))
     untold = " (no ACLs told)" if state.operations is None else f", may {needed.lower()}"
-    return Check("ok", topic.name, f"{topic.purpose}, {_n(state.partitions, 'partition')}{untold}")
+    return Check(
+        "ok", topic.name, f"{topic.purpose}, {counted(state.partitions, 'partition')}{untold}"
+    )
 
 
 def _topic(config: Config, topic: RequiredTopic, told: Settings) -> Iterator[Check]:
@@ -168,7 +171,7 @@ def _group(admin: Any, config: Config) -> Iterator[Check]:
         if operations and "READ" not in operations:
             yield Check("fail", "group", f"{group}: the ACL READ is missing")
         else:
-            yield Check("ok", "group", f"{group}, {_n(members, 'member')} now")
+            yield Check("ok", "group", f"{group}, {counted(members, 'member')} now")
     if config.delivery == "exactly_once":
         yield _transactions(admin, config)
 
@@ -211,7 +214,3 @@ def _settings(admin: Any, kind: ConfigResourceType, name: str) -> Settings:
     resource = ConfigResource(kind, name)
     found = admin.describe_configs([resource], config_filter="all")[kind.name.lower()][name]
     return {key: entry["value"] for key, entry in found.items()}
-
-
-def _n(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -5,9 +5,11 @@ import math
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from streamae.progress import progress_bar
+from streamae.terminal import Terminal, table
 from streamae.verbs.options import Verbs, add_verb, load
 
 if TYPE_CHECKING:
@@ -33,17 +35,13 @@ def _explain(arguments: argparse.Namespace) -> int:
 
     from streamae import app
     from streamae.archive import open_archive
-    from streamae.progress import progress_bar
     from streamae.replay.explain import Explainer, locate
-    from streamae.terminal import Terminal
 
-    terminal = Terminal(sys.stderr, os.environ)
     with ExitStack() as cleanups:
         archive = open_archive(config, cleanups)
         at = locate(archive, arguments.target)
         explainer = Explainer(archive, config, at, app.open_labels(config, cleanups))
-        shown = progress_bar(terminal, explainer.status) if terminal.live else nullcontext()
-        with shown:
+        with progress_bar(Terminal(sys.stderr, os.environ), explainer.status):
             found = explainer.explain()
     if arguments.json:
         print(msgspec.json.encode(found).decode())
@@ -76,8 +74,6 @@ def _lines(found: "Explanation") -> Iterator[str]:
 
 
 def _verdicts(found: "Explanation") -> Iterator[str]:
-    from streamae.terminal import table
-
     header = ("model", "blocks", "score", "p-value", "threshold", "alpha", "verdict")
     rows = [_row("then", found.verdict)]
     if found.now is not None:
@@ -92,8 +88,6 @@ def _row(name: str, verdict: "Verdict") -> tuple[str, ...]:
 
 
 def _features(found: "Explanation") -> Iterator[str]:
-    from streamae.terminal import table
-
     if not found.attribution:
         yield "no feature can be blamed: there was no model yet"
         return
@@ -128,8 +122,6 @@ def _features(found: "Explanation") -> Iterator[str]:
 
 
 def _thresholds(found: "Explanation") -> Iterator[str]:
-    from streamae.terminal import table
-
     rows = [
         (str(one.block), _number(one.alpha), _number(one.threshold)) for one in found.thresholds
     ]

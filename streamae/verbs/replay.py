@@ -3,16 +3,18 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamae.config import file as configfile
+from streamae.progress import progress_bar
+from streamae.terminal import Terminal, counted, table
 from streamae.verbs.options import Verbs, add_range, add_verb, load
 
 if TYPE_CHECKING:
-    from streamae.replay import Replay, Report
+    from streamae.replay import Report
 
 EXIT_DIFFERENT = 1
 
@@ -57,7 +59,7 @@ def _replay(arguments: argparse.Namespace) -> int:
         )
         labels = app.open_labels(config, cleanups)
         replay = Replay(archive, config, labels, from_scratch=arguments.from_scratch)
-        with _shown(replay):
+        with progress_bar(Terminal(sys.stderr, os.environ), replay.status):
             if arguments.compare:
                 reports = [replay.compare(one) for one in found]
             elif other is not None:
@@ -69,20 +71,6 @@ def _replay(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(line for report in reports for line in _lines(report)))
     return EXIT_DIFFERENT if any(report.differs for report in reports) else 0
-
-
-@contextmanager
-def _shown(replay: "Replay") -> Iterator[None]:
-    """Show a progress bar on a terminal."""
-    from streamae.progress import progress_bar
-    from streamae.terminal import Terminal
-
-    terminal = Terminal(sys.stderr, os.environ)
-    if not terminal.live:
-        yield
-        return
-    with progress_bar(terminal, replay.status):
-        yield
 
 
 def _lines(report: "Report") -> Iterator[str]:
@@ -113,17 +101,12 @@ def _comparison(report: "Report") -> Iterator[str]:
         yield from (f"    {name:<14}{value}" for name, value in found.difference.render())
 
 
-def _counted(alerts: Sequence[object]) -> str:
-    return f"{len(alerts):,} alert{'' if len(alerts) == 1 else 's'}"
-
-
 def _changes(report: "Report") -> Iterator[str]:
-    from streamae.terminal import table
-
     changes = report.changes or []
     kinds = [change.kind for change in changes]
     yield (
-        f"  {_counted(report.alerts)} as configured; {kinds.count('appears'):,} would appear,"
+        f"  {counted(len(report.alerts), 'alert')} as configured;"
+        f" {kinds.count('appears'):,} would appear,"
         f" {kinds.count('disappears'):,} disappear, {kinds.count('severity'):,} change severity"
     )
     if not changes:
@@ -157,9 +140,7 @@ def _changes(report: "Report") -> Iterator[str]:
 
 
 def _alerts(report: "Report") -> Iterator[str]:
-    from streamae.terminal import table
-
-    yield f"  {_counted(report.alerts)}"
+    yield f"  {counted(len(report.alerts), 'alert')}"
     if not report.alerts:
         return
     header = ("alert", "offset", "event time", "key", "severity", "score", "threshold", "feature")

@@ -12,6 +12,8 @@ from types import FrameType
 
 from streamae.config import Config, Secret
 from streamae.errors import StreamaeError
+from streamae.progress import progress_bar
+from streamae.terminal import Terminal
 from streamae.verbs.options import Verbs, add_verb, load
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -29,8 +31,6 @@ def _run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     config = load(arguments)
     from streamae import app, log
-    from streamae.progress import progress_bar
-    from streamae.terminal import Terminal
 
     terminal = Terminal(sys.stderr, os.environ)
     log.configure(config.log.level, config.log.format, terminal, _secrets(config))
@@ -39,7 +39,7 @@ def _run(arguments: argparse.Namespace) -> int:
         _stop_on_signal(daemon.stop)
         signal.signal(signal.SIGHUP, lambda *_: daemon.reload())
         finite = config.source.kind == "file" and not config.source.follow
-        with progress_bar(terminal, daemon.status) if finite and terminal.live else nullcontext():
+        with progress_bar(terminal, daemon.status) if finite else nullcontext():
             daemon.run()
     except StreamaeError as error:
         # What collects the log gets the reason in the format of the other lines.
