@@ -10,7 +10,7 @@ from typing import Any
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from streamae.config import Config, KafkaConfig, Secret
-from streamae.errors import ConfigError
+from streamae.errors import ConfigError, why
 from streamae.kafka import tls
 
 PARTITION_FETCH_BYTES = 16 << 20
@@ -172,7 +172,10 @@ def _password(kafka: KafkaConfig) -> Secret | None:
         return kafka.sasl_password
     try:
         text = Path(kafka.sasl_password_file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        path = kafka.sasl_password_file
+        raise ConfigError(f"kafka.sasl_password_file: cannot read {path}: {why(error)}") from error
+    except UnicodeDecodeError as error:
         raise ConfigError(f"kafka.sasl_password_file: {error}") from error
     return Secret(text.rstrip("\r\n"))
 

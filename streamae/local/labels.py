@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from streamae.errors import ConfigError, StorageError
+from streamae.errors import ConfigError, StorageError, why
 from streamae.types import LabelBatch, TopicPartition
 
 
@@ -21,7 +21,7 @@ class FileLabels:
         try:
             self._file = Path(path).open("rb")  # noqa: SIM115 - stays open.
         except OSError as error:
-            raise ConfigError(f"labels.source: {error}") from error
+            raise ConfigError(f"labels.source: cannot read {path}: {why(error)}") from error
 
     def read(self, partition: TopicPartition, offset: int, limit: int) -> LabelBatch:  # noqa: ARG002
         """Return the lines from number `offset` on, at most `limit` and those that are there.
@@ -34,7 +34,7 @@ class FileLabels:
             while len(lines) < limit and (line := self._next()) is not None:
                 lines.append(line)
         except OSError as error:
-            raise StorageError(f"cannot read {self._path}: {error}") from error
+            raise StorageError(f"cannot read {self._path}: {why(error)}") from error
         return LabelBatch(lines, self._line)
 
     def close(self) -> None:
