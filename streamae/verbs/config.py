@@ -31,11 +31,8 @@ def add(verbs: Verbs) -> None:
         "--records", type=positive, default=5000, metavar="N", help="records looked at, at most"
     )
     init.set_defaults(verb=_init)
-    answers = {
-        "reference": (_reference, "every key as a Markdown table"),
-    }
-    for name, (verb, text) in answers.items():
-        below.add_parser(name, help=text).set_defaults(verb=verb)
+    table = below.add_parser("reference", help="every key as a Markdown table")
+    table.set_defaults(verb=_reference)
 
 
 def _echo(arguments: argparse.Namespace) -> int:

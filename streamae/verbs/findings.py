@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping
 from streamae.check import Check
 from streamae.errors import StreamaeError
 from streamae.terminal import Style, Terminal
-
-FINDINGS = 1
-"""Exit code when something is not as it should be."""
+from streamae.verbs.options import FINDINGS
 
 COLOURS: Mapping[str, Style] = {"ok": "green", "warn": "yellow", "fail": "red"}
 

@@ -1,4 +1,4 @@
-"""What several verbs share: the options of the configuration, and values that options take."""
+"""What several verbs share: the configuration's options, values that options take, exit code 1."""
 
 import argparse
 import os
@@ -9,6 +9,9 @@ from typing import TypeAlias
 from streamae.config import Config
 from streamae.config import file as configfile
 from streamae.errors import ConfigError
+
+FINDINGS = 1
+"""Exit code when something is not as it should be."""
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - unnamed.
 """What `add_subparsers` returns; verbs are added to it."""

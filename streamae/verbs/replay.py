@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 from streamae.config import file as configfile
 from streamae.progress import progress_bar
 from streamae.terminal import Terminal, counted, table
-from streamae.verbs.options import Verbs, add_range, add_verb, load
+from streamae.verbs.options import FINDINGS, Verbs, add_range, add_verb, load
 
 if TYPE_CHECKING:
     from streamae.replay import Report
-
-EXIT_DIFFERENT = 1
 
 
 def add(verbs: Verbs) -> None:
@@ -70,7 +68,7 @@ def _replay(arguments: argparse.Namespace) -> int:
         print(msgspec.json.encode({"partitions": reports}).decode())
     else:
         print("\n".join(line for report in reports for line in _lines(report)))
-    return EXIT_DIFFERENT if any(report.differs for report in reports) else 0
+    return FINDINGS if any(report.differs for report in reports) else 0
 
 
 def _lines(report: "Report") -> Iterator[str]:

@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamae.errors import ConfigError, StorageError, why
-from streamae.verbs.options import Verbs, add_verb, load, use_machine
+from streamae.verbs.options import FINDINGS, Verbs, add_verb, load, use_machine
 
 if TYPE_CHECKING:
     from streamae.cases.file import Case, CaseFile
     from streamae.cases.report import Result
     from streamae.config import Config
-
-_FAILED = 1
 
 
 def add(verbs: Verbs) -> None:
@@ -43,7 +41,7 @@ def _test(arguments: argparse.Namespace) -> int:
     print(json.dumps(report.summary(results)) if arguments.json else report.total(results))
     if arguments.junit is not None:
         _write(arguments.junit, report.junit(results))
-    return 0 if all(result.passed for result in results) else _FAILED
+    return 0 if all(result.passed for result in results) else FINDINGS
 
 
 def _load(paths: list[Path]) -> list["CaseFile"]:
