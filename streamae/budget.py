@@ -18,7 +18,6 @@ LEAST_SHARE = 1e-9
 MOST_SHARE = 0.5
 """Beyond half of the records, "anomaly" has no meaning left."""
 
-
 MOST_CORRECTION = math.log(2.0)
 """P-values are right within a factor of two under steady drift. More would make up for an incident
 by overlooking the next one: what it flagged beyond the budget is forgiven instead."""
@@ -30,7 +29,6 @@ stream)."""
 
 RECORDS_PER_STEP = 10_000.0
 """Records in which that many can move it, at least: a large budget is not followed by the block."""
-
 
 DAY_MS = 86_400_000
 """Over which the record rate is estimated where the budget names no period."""

@@ -101,9 +101,10 @@ class Terminal:
 
     def keep(self) -> None:
         """Leave the bar where it is and go on below it."""
-        if self._bar:
-            self._out.write("\n")
-        self._bar = ""
+        with self._lock:
+            if self._bar:
+                self._out.write("\n")
+            self._bar = ""
 
     def clear(self) -> None:
         """Remove the bar."""

@@ -23,9 +23,9 @@ from streamae.types import (
 
 POLL_TIMEOUT_S = 0.1
 """Bounds how late a commit, a stop or a sign of life can be on an idle stream."""
+
 RETRY_INTERVAL_S = 0.05
 """Between two tries of a commit that a rebalance refused."""
-
 
 Reload = Callable[[], Config | None]
 

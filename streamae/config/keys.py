@@ -15,8 +15,8 @@ import msgspec
 from msgspec import NODEFAULT
 from msgspec import inspect as introspect
 
-from streamae.config.section import Change
-from streamae.config.sections import Config, Section
+from streamae.config.section import Change, Section
+from streamae.config.sections import Config
 from streamae.config.values import Duration, Secret, Size, Span
 
 _WORDS: Final[Mapping[type, str]] = {

@@ -1,8 +1,8 @@
 """Every configuration key: type, default, unit and reason. Nothing here reads a file.
 
-A section is a frozen struct and a key is a field whose `Meta` holds its description; `configfile`
-loads, checks and documents them, and the table in the README is generated from them. The defaults
-are a working configuration of the embedded mode: files in, files out.
+A section is a frozen struct and a key is a field whose `Meta` holds its description; `file` loads
+them, `rules` checks them together, and `reference` documents them. The defaults are a working
+configuration of the embedded mode: files in, files out.
 """
 
 from typing import Annotated, ClassVar, Literal
@@ -27,7 +27,6 @@ __all__ = [
     "LogConfig",
     "OutputConfig",
     "RecordConfig",
-    "Section",
     "SourceConfig",
     "StateConfig",
 ]
@@ -234,11 +233,6 @@ class LogConfig(Section, frozen=True):
 class Config(Section, frozen=True):
     """The whole configuration."""
 
-    @property
-    def state_store(self) -> Literal["directory", "topic"]:
-        """Where snapshots are kept, the default resolved."""
-        return self.state.store or ("topic" if self.source.kind == "kafka" else "directory")
-
     name: Annotated[
         str,
         about("Names this detector in alerts and ids.", pattern=r"^[A-Za-z0-9._-]{1,100}$"),
@@ -266,3 +260,8 @@ class Config(Section, frozen=True):
     shutdown_timeout: Annotated[
         Duration, about("A stop that takes longer is cut short; the next start continues.", "live")
     ] = Duration(20)
+
+    @property
+    def state_store(self) -> Literal["directory", "topic"]:
+        """Where snapshots are kept, the default resolved."""
+        return self.state.store or ("topic" if self.source.kind == "kafka" else "directory")

@@ -1,9 +1,10 @@
 """Metrics, health, status as JSON, and the status page, for people and for probes.
 
 /            the status page                /metrics   Prometheus, OpenMetrics on request
-/status      its numbers, as JSON           /version   what runs
-/livez       200 while the loop turns       /config    the configuration, without secrets
-/healthz     the same                       /readyz    200 when records can be processed
+/status      its numbers, as JSON           /alerts    the latest, as JSON
+/version     what runs                      /config    the configuration, without secrets
+/livez       200 while the loop turns       /readyz    200 when records can be processed
+/healthz     the same
 /-/reload    POST: load the configuration again, where `http.reload` allows it
 """
 

@@ -258,12 +258,6 @@ class Metrics:
         """Return a gauge, of a partition if it is of one; None before its first value."""
         return self._series.value(metric, _labels(partition) if partition else ())
 
-    def _configured(self, config_hash: str) -> None:
-        self._series.clear(Metric.CONFIG_HASH_INFO)
-        self._series.set(Metric.CONFIG_HASH_INFO, 1, (config_hash,))
-        self._series.set(Metric.CONFIG_LAST_RELOAD_SUCCESSFUL, 1)
-        self._series.set(Metric.CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS, self._now())
-
     def by_partition(self, metric: Metric, last: Sequence[str] = ()) -> dict[TopicPartition, float]:
         """Return a counter or gauge of each partition that has one, summed over further labels.
 
@@ -271,6 +265,12 @@ class Metrics:
         """
         found = self._series.by_partition(metric, last).items()
         return {TopicPartition(topic, int(number)): value for (topic, number), value in found}
+
+    def _configured(self, config_hash: str) -> None:
+        self._series.clear(Metric.CONFIG_HASH_INFO)
+        self._series.set(Metric.CONFIG_HASH_INFO, 1, (config_hash,))
+        self._series.set(Metric.CONFIG_LAST_RELOAD_SUCCESSFUL, 1)
+        self._series.set(Metric.CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS, self._now())
 
     def _look(self) -> None:
         """Set what nobody reports; called for each scrape."""
