@@ -77,13 +77,16 @@ class Reader:
                 self.entries.append(Setting(f"${variable}", path, value))
 
     def read_overrides(self, overrides: Sequence[str]) -> None:
-        """Take `section.key=VALUE` arguments; the value is YAML, an empty one null."""
+        """Take `section.key=VALUE` arguments; the value is YAML, an empty one null.
+
+        A `-`, which names standard input and output, would be a list of nothing there.
+        """
         for override in overrides:
             path, equals, text = override.partition("=")
             if not (path.strip() and equals):
                 self._find("--set", "", f"expected KEY=VALUE, got '{override}'")
                 continue
-            for node in self._compose(text or "null", path, None):
+            for node in self._compose('"-"' if text == "-" else text or "null", path, None):
                 self._take(node, path, "--set", None)
 
     def _compose(self, text: str, path: str, file: str | None) -> Iterator[yaml.Node]:

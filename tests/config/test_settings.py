@@ -81,6 +81,7 @@ def test_environment_takes_only_what_is_meant() -> None:
 def test_overrides_are_yaml() -> None:
     reader = Reader({"", "a"}, ENVIRON)
     reader.read_overrides(['a.x=[1, "${A}"]', "a={y: 2}", "a.z=", "b", "=c", "a.w=[", "a.v=x=y"])
+    reader.read_overrides(["a.u=-"])
     assert entries(reader) == [
         ("--set", "a.x", ["1", "1"]),
         ("--set", "a.y", "2"),
@@ -94,4 +95,5 @@ def test_overrides_are_yaml() -> None:
             " but found '<stream end>'",
         ),
         ("--set", "a.v", "x=y"),
+        ("--set", "a.u", "-"),
     ]
