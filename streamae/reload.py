@@ -6,14 +6,15 @@ done. A configuration that cannot be used, or not without a restart, changes not
 
 import hashlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from typing import Any
 
 import msgspec
 
 from streamae.config import Config
-from streamae.config.file import plain, redact
-from streamae.config.keys import Key, changed, lookup
+from streamae.config.file import redact
+from streamae.config.keys import Key, changed, keys
 from streamae.errors import ConfigError
 from streamae.log import Logger, set_level
 from streamae.metrics import Metrics
@@ -55,8 +56,8 @@ class Reloader:
         answers = [self._asked.popleft() for _ in range(len(self._asked))]
         try:
             config = self._load()
-            keys = changed(self.config, config)
-            _refuse(self.config, config, keys)
+            other = changed(self.config, config)
+            _refuse(redact(self.config), redact(config), other)
         except ConfigError as error:
             self._fail(answers, error)
             return None
@@ -67,11 +68,11 @@ class Reloader:
         self.config = config
         self._metrics.reloaded(config_hash(config))
         set_level(config.log.level)
-        paths = [key.path for key in keys]
+        paths = [key.path for key in other]
         log.info("configuration reloaded", changed=paths)
         for one in answers:
             one.set_result(paths)
-        return config if keys else None
+        return config if other else None
 
     def _fail(self, answers: list[Future[list[str]]], error: Exception) -> None:
         self._metrics.reloaded(None)
@@ -85,17 +86,34 @@ def config_hash(config: Config) -> str:
     return hashlib.blake2b(msgspec.json.encode(redact(config)), digest_size=6).hexdigest()
 
 
-def _refuse(before: Config, after: Config, keys: list[Key]) -> None:
+def compare(running: Mapping[str, Any], config: Config) -> None:
+    """Raise `ConfigError` as a reload of `config` would, by what a daemon shows of its own.
+
+    Nobody is shown a secret, so another one is not noticed.
+    """
+    shown = redact(config)
+    _refuse(running, shown, [k for k in keys().values() if _at(running, k) != _at(shown, k)])
+
+
+def _refuse(before: Mapping[str, Any], after: Mapping[str, Any], other: Iterable[Key]) -> None:
     """Raise `ConfigError` naming every key whose new value a reload cannot bring into force."""
     lines = []
-    for key in keys:
+    for key in other:
         if key.change != "live":
-            was, now = (plain(lookup(config, key.path)) for config in (before, after))
-            values = "another value" if key.is_secret else f"{_shown(now)} instead of {_shown(was)}"
+            was, now = _in_words(_at(before, key)), _in_words(_at(after, key))
+            values = "another value" if key.is_secret else f"{now} instead of {was}"
             lines.append(f"{key.path}: {values} {_TAKES[key.change]}")
     if lines:
         raise ConfigError("\n".join(lines))
 
 
-def _shown(value: object) -> str:
+def _at(shown: Mapping[str, Any], key: Key) -> Any:
+    """Return the value of a key; None for one that a daemon of another version does not have."""
+    value: Any = shown
+    for name in key.path.split("."):
+        value = (value or {}).get(name)
+    return value
+
+
+def _in_words(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -208,6 +208,12 @@ def test_where_nothing_is_kept(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "in.jsonl", [])
+    elsewhere = (
+        f"state.directory: there is no {tmp_path / 'state'}: run this where the daemon runs\n"
+    )
+    for words in (("ls",), ("verify",), ("show",), ("rollback", "x", "--position=keep")):
+        assert said(capsys, *words, code=78) == elsewhere
+    (tmp_path / "state").mkdir()
     assert len(said(capsys, "ls").splitlines()) == 1
     assert said(capsys, "verify") == "ok    in-0: nothing is committed yet\n"
     assert json.loads(said(capsys, "show")) == []

@@ -3,8 +3,10 @@
 import json
 import logging
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -15,11 +17,15 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from streamae.config import AlertingConfig, Config, KafkaConfig, LogConfig, Secret
+from streamae.cli import main
+from streamae.config import AlertingConfig, Config, HttpConfig, KafkaConfig, LogConfig, Secret
+from streamae.config.file import redact
 from streamae.errors import ConfigError
+from streamae.http import Server
 from streamae.metrics import Metrics
 from streamae.reload import Reloader
 from tests.daemon import Daemon
+from tests.serving import State
 from tests.streams import keys, timestamps, values
 
 N = 3000
@@ -134,6 +140,48 @@ def test_an_error_reaches_who_asked_and_nobody_else(
     assert outcomes(registry) == (0, 0, 1)
 
 
+@pytest.fixture
+def shown() -> Iterator[dict[str, Any]]:
+    """Yield what a server answers when it is asked for its configuration."""
+    document: dict[str, Any] = {}
+    views = replace(State().views(), config=lambda: document)
+    server = Server(HttpConfig(port=0), CollectorRegistry(), views)
+    server.start()
+    document |= redact(Config(http=HttpConfig(port=server.port)))
+    yield document
+    server.stop()
+
+
+def lint(tmp_path: Path, port: int, settings: Mapping[str, Any]) -> int:
+    path = tmp_path / "streamae.yaml"
+    path.write_text(yaml.safe_dump({"http": {"port": port}, **settings}))
+    return main(["lint", "--running", str(path)])
+
+
+def test_what_a_reload_cannot_do_is_said_before(
+    shown: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = shown["http"]["port"]
+    assert lint(tmp_path, port, {"alerting": {"budget": 0.01}}) == 0
+    assert capsys.readouterr().err == ""
+    del shown["detector"]["seed"]  # An earlier version has fewer keys.
+    assert lint(tmp_path, port, {"name": "other"}) == 78
+    assert capsys.readouterr().err.splitlines() == [
+        "name: other instead of streamae takes a restart",
+        "detector.seed: 0 instead of null takes a new model: another `name` and state directory,"
+        " and a restart",
+    ]
+
+
+def test_nobody_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # And does not listen.
+        port = taken.getsockname()[1]
+        assert lint(tmp_path, port, {}) == 78
+    assert f"http.port: no daemon answers at 127.0.0.1:{port}" in capsys.readouterr().err
+    assert lint(tmp_path, 0, {}) == 0
+
+
 SETTINGS: dict[str, Any] = {
     "name": "reloaded",
     "source": {"path": "vectors.jsonl", "follow": True, "max_poll_records": 100},
@@ -200,9 +248,14 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 
 @pytest.mark.slow
-def test_the_daemon_goes_on_with_another_configuration_or_as_it_was(running: Running) -> None:
+def test_the_daemon_goes_on_with_another_configuration_or_as_it_was(
+    running: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
     daemon = running.daemon.start()
     running.feed(1000)
+    port = daemon.address.rpartition(":")[2]
+    assert main(["lint", "--running", str(daemon.settings), f"--set=http.port={port}"]) == 78
+    assert capsys.readouterr().err == f"http.port: {port} instead of 0 takes a restart\n"
     running.write("alerting: {budgt: 1}\n")
     daemon.send(signal.SIGHUP)
     line = json.loads(daemon.wait_for("reload failed"))

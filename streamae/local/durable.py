@@ -27,9 +27,15 @@ def read_json(path: Path, kind: type[T], advice: str) -> T:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` to `path` atomically and durably."""
+    """Write `content` to `path` atomically and durably.
+
+    What root writes beside the files of a daemon, for a rollback say, is the daemon's to read.
+    """
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("wb") as file:
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

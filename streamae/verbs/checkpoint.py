@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamae.config import Config
@@ -112,5 +113,10 @@ def _opened(arguments: argparse.Namespace) -> Iterator[tuple[Config, "Archive"]]
     from streamae.archive import open_archive
 
     config = load(arguments)
+    directory = Path(config.state.directory)
+    if config.state_store == "directory" and not directory.is_dir():
+        raise ConfigError(
+            f"state.directory: there is no {directory.absolute()}: run this where the daemon runs"
+        )
     with ExitStack() as cleanups:
         yield config, open_archive(config, cleanups)

@@ -8,6 +8,7 @@ import yaml
 
 from tests.deploy import dashboards
 from tests.deploy.dashboards import FILES, GRAFANA, Dashboard, filled, panels, queries
+from tests.deploy.grafana import findings
 from tests.deploy.promtool import promtool, unknown_metrics
 
 
@@ -51,6 +52,16 @@ def test_it_can_be_provisioned_anywhere(dashboard: Dashboard) -> None:
     assert {one["datasource"]["uid"] for one in asking} == {"${datasource}"}
     numbers = [panel["id"] for panel in panels(dashboard)]
     assert len(numbers) == len(set(numbers))
+
+
+def test_grafana_knows_every_key_and_takes_every_value(dashboard: Dashboard) -> None:
+    assert findings(dict(dashboard)) == []
+    legend = next(p["options"]["legend"] for p in panels(dashboard) if p["type"] == "timeseries")
+    legend |= {"placement": "botom", "plaecment": "bottom"}
+    assert [found.rpartition(".")[2] for found in findings(dict(dashboard))] == [
+        "plaecment",
+        "placement: botom",
+    ]
 
 
 def test_every_panel_says_what_it_shows(dashboard: Dashboard) -> None:
