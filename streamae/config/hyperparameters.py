@@ -18,7 +18,7 @@ class Quality(NamedTuple):
     autoencoder_interval: int
 
 
-QUALITIES = {"fast": Quality(128, 8), "default": Quality(256, 4), "high": Quality(512, 1)}
+QUALITIES = {"fast": Quality(128, 16), "default": Quality(256, 8), "high": Quality(512, 2)}
 
 
 class DetectorConfig(Section, frozen=True):
@@ -70,7 +70,7 @@ class DetectorConfig(Section, frozen=True):
     quality: Annotated[
         Literal["fast", "default", "high"],
         about(
-            "How often the autoencoder learns: every 8th block, every 4th, or all; `fast` halves"
+            "How often the autoencoder learns: every 16th block, 8th, or 2nd; `fast` halves"
             " the latents of `denoising_sparse` and `high` doubles them."
         ),
     ] = "default"

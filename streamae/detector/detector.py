@@ -114,11 +114,15 @@ class Detector:
         drift = self._drift.update(evidence.z[:, self._features], evidence.unobserved, levels)
         weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)
         counted = torch.from_numpy(weights.astype(np.float32)).to(self._device)
-        due = not self._autoencoder.filled or self.n_blocks % self._interval == 0
-        if due:
-            if self.n_blocks > 0:  # `_start` has learnt the first.
-                self._learn_autoencoder(evidence, counted)
+        young = not self._autoencoder.filled
+        # The covariance of z learns twice as often as the autoencoder, but not in the same block.
+        half = max(self._interval // 2, 1)
+        due = young or (self.n_blocks + half // 2) % self._interval == 0
+        if due and self.n_blocks > 0:  # `_start` has learnt the first.
+            self._learn_autoencoder(evidence, counted)
+        if young or self.n_blocks % half == 0:
             self._linear.update(evidence.imputed, counted, evidence.missing)
+            self._refresh()
         begun = self._scaler.update(x, evidence.z, evidence.missing)
         if drift is not None:
             self._scaler.recenter(self._features.start + drift.features, drift.after)
@@ -126,8 +130,6 @@ class Detector:
         self._histograms.update(evidence.bins, evidence.unobserved)
         if len(begun):
             self._forget(begun)
-        if due or len(begun):
-            self._refresh()
         self._persistence.update(evidence.energy, evidence.levels)
         if scores.evidence is not None:
             self._calibrator.update(scores.score[admitted])
@@ -257,6 +259,7 @@ class Detector:
         features = columns[columns >= self._features.start] - self._features.start
         self._residual.forget(features)
         self._histograms.forget(features)
+        self._refresh()
 
     def _standardised(self, x: Floats) -> Tensor:
         return self._scaler.transform(x).nan_to_num_(0.0).to(self._device)

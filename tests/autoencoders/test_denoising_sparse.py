@@ -67,7 +67,7 @@ def test_filled_sums_are_solved_group_by_group_to_the_same_decoder(n_latents: in
     torch.testing.assert_close(part.linear_decoder, linear, rtol=1e-3, atol=1e-4)
 
 
-def test_filled_it_learns_from_a_quarter_of_the_rows_in_turn() -> None:
+def test_filled_it_learns_from_half_of_the_rows_in_turn() -> None:
     config = DetectorConfig(n_latents=16, autoencoder_memory=4096)
     part = autoencoder(config, circle(4096))
     learn(part, circle(4096))

@@ -13,14 +13,14 @@ def effort(**keys: Any) -> tuple[int, int]:
 
 
 def test_quality_sets_units_and_interval() -> None:
-    assert [effort(quality=quality) for quality in ("fast", "high")] == [(128, 8), (512, 1)]
+    assert [effort(quality=quality) for quality in ("fast", "high")] == [(128, 16), (512, 2)]
 
 
 def test_what_is_set_beside_quality_counts() -> None:
-    assert effort() == (256, 4)
-    assert effort(quality="high", n_latents=32) == (32, 1)
+    assert effort() == (256, 8)
+    assert effort(quality="high", n_latents=32) == (32, 2)
     assert effort(autoencoder_interval=1) == (256, 1)
-    assert effort(quality="high", model="k_sparse") == (64, 1)
+    assert effort(quality="high", model="k_sparse") == (64, 2)
 
 
 def test_every_model_has_a_name_a_class_and_keys() -> None:
