@@ -39,7 +39,7 @@ class App:
     def __init__(self, config: Config, load: Callable[[], Config] | None = None) -> None:
         """`load` reads the configuration again for a reload; without it, it is the same one."""
         self.config = config
-        self.device = _device(config)
+        self.device = device(config)
         self.registry = CollectorRegistry()
         metrics = Metrics(
             self.registry,
@@ -188,6 +188,14 @@ def open_labels(config: Config, cleanups: ExitStack) -> LabelLog | None:
     return log
 
 
+def device(config: Config) -> str:
+    """Return the device that the model computes on; raise `ConfigError` when there is none such."""
+    try:
+        return detector.resolve_device(config.detector.device)
+    except ValueError as error:
+        raise ConfigError(f"detector.device: {error}") from error
+
+
 def _origin(config: Config) -> str:
     source = config.source
     if source.kind == "kafka":
@@ -195,10 +203,3 @@ def _origin(config: Config) -> str:
     if source.kind == "host":
         return "this host"
     return "standard input" if source.path == STDIN else source.path
-
-
-def _device(config: Config) -> str:
-    try:
-        return detector.resolve_device(config.detector.device)
-    except ValueError as error:
-        raise ConfigError(f"detector.device: {error}") from error

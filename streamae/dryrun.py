@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from itertools import islice
 
 from streamae import detector
-from streamae.app import open_labels
+from streamae.app import device, open_labels
 from streamae.archive import open_archive
 from streamae.check import Check
 from streamae.config import Config
-from streamae.errors import StreamaeError
+from streamae.errors import ConfigError, StreamaeError
 from streamae.local import STDIN, HostSource, check_outputs, check_state
 from streamae.pipeline import Pipeline
 from streamae.trial import Trial
@@ -27,9 +27,9 @@ def checks(config: Config, n: int) -> Iterator[Check]:
 
     Raise `UnreachableError` or `AuthenticationError` when the brokers cannot be asked at all.
     """
-    device = _device(config)
-    yield device
-    readable = device.verdict == "ok"
+    found = _device(config)
+    yield found
+    readable = found.verdict == "ok"
     for check in _parts(config):
         readable &= check.verdict != "fail" or check.subject not in config.source.topics
         yield check
@@ -45,9 +45,9 @@ def checks(config: Config, n: int) -> Iterator[Check]:
 
 def _device(config: Config) -> Check:
     try:
-        return Check("ok", "device", detector.resolve_device(config.detector.device))
-    except ValueError as error:
-        return Check("fail", "device", f"detector.device: {error}")
+        return Check("ok", "device", device(config))
+    except ConfigError as error:
+        return Check("fail", "device", str(error))
 
 
 def _parts(config: Config) -> Iterator[Check]:

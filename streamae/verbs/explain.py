@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from streamae.progress import progress_bar
 from streamae.terminal import Terminal, table
-from streamae.verbs.options import Verbs, add_verb, load
+from streamae.verbs.options import Verbs, add_verb, load, use_machine
 
 if TYPE_CHECKING:
     from streamae.replay.explain import Explanation, Verdict
@@ -31,6 +31,7 @@ def add(verbs: Verbs) -> None:
 
 def _explain(arguments: argparse.Namespace) -> int:
     config = load(arguments)
+    use_machine(config)
     import msgspec
 
     from streamae import app

@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from streamae.config import Config
 from streamae.config import file as configfile
-from streamae.errors import ConfigError
 
 FINDINGS = 1
 """Exit code when something is not as it should be."""
@@ -44,13 +43,10 @@ def load(arguments: argparse.Namespace) -> Config:
 
 def use_machine(config: Config) -> None:
     """Compute on the threads and the device chosen; raise `ConfigError` when there is none such."""
-    from streamae import detector
+    from streamae import app, detector
 
     detector.set_threads(config.detector.threads)
-    try:
-        detector.resolve_device(config.detector.device)
-    except ValueError as error:
-        raise ConfigError(f"detector.device: {error}") from error
+    app.device(config)
 
 
 def add_range(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from streamae.config import file as configfile
 from streamae.progress import progress_bar
 from streamae.terminal import Terminal, counted, table
-from streamae.verbs.options import FINDINGS, Verbs, add_range, add_verb, load
+from streamae.verbs.options import FINDINGS, Verbs, add_range, add_verb, load, use_machine
 
 if TYPE_CHECKING:
     from streamae.replay import Report
@@ -40,6 +40,8 @@ def _replay(arguments: argparse.Namespace) -> int:
     other = None
     if arguments.against is not None:
         other = configfile.load(arguments.against, arguments.overrides, os.environ)
+        use_machine(other)
+    use_machine(config)
     import msgspec
 
     from streamae import app

@@ -82,6 +82,18 @@ def test_damaged_files(
     assert daemon.content() == before
 
 
+@pytest.mark.parametrize("verb", [["replay"], ["explain", "in:0:3"]], ids=lambda words: words[0])
+def test_a_device_that_is_not_here(
+    daemon: Daemon,
+    verb: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert daemon.run(*verb, "--set", "detector.device=cuda") == 78
+    assert capsys.readouterr().err == "detector.device: no CUDA device can be used here\n"
+
+
 @pytest.mark.parametrize("place", ["x", "-3", "2026-13-01"])
 def test_what_is_no_place(place: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
