@@ -15,10 +15,10 @@ from streamae.decode import first_at
 from streamae.errors import ConfigError, StreamaeError
 from streamae.kafka import reading, settings
 from streamae.kafka.faults import connect, translated
-from streamae.kafka.sink import text
+from streamae.kafka.sink import metadata
 from streamae.kafka.source import columns, without_nulls
 from streamae.kafka.state import StateReader
-from streamae.kafka.topics import existing_topics
+from streamae.kafka.topics import counterpart, existing_topics
 from streamae.records import source_of
 from streamae.types import (
     Channel,
@@ -30,8 +30,6 @@ from streamae.types import (
     TopicPartition,
     Written,
 )
-
-CLOSE_TIMEOUT_MS = 1000
 
 
 class SnapshotReader(Protocol):
@@ -102,7 +100,7 @@ class KafkaArchive:
         """Yield what lies in the partition of the channel's topic that the input partition has."""
         one = self._output(channel, partition)
         inputs = set(self.partitions())
-        for polled in self._read(one, self.bounds(one).first):
+        for polled in self._read(one):
             for record in polled.records:
                 output = Output(
                     channel,
@@ -137,7 +135,7 @@ class KafkaArchive:
     def committed(self, partition: TopicPartition) -> CommitPoint | None:
         """Ask for the group's offset; its metadata is the pointer."""
         found = reading.committed(self._consumer, partition, self._config)
-        return None if found is None else CommitPoint(int(found.offset), text(found) or None)
+        return None if found is None else CommitPoint(int(found.offset), metadata(found) or None)
 
     def snapshots(self, partition: TopicPartition) -> Iterator[Stored]:
         """Yield the whole ones in the state topic, or those of the directory."""
@@ -156,10 +154,10 @@ class KafkaArchive:
         for one in self._readings:
             one.close()
         with suppress(KafkaError):
-            self._consumer.close(autocommit=False, timeout_ms=CLOSE_TIMEOUT_MS)
+            self._consumer.close(autocommit=False, timeout_ms=settings.READER_CLOSE_MS)
 
     def _read(
-        self, partition: TopicPartition, start: int, end: int | None = None
+        self, partition: TopicPartition, start: int | None = None, end: int | None = None
     ) -> Iterator[reading.Polled]:
         """Read with `reading.read`."""
         polls = reading.read(self._config, partition, start, end)
@@ -170,7 +168,7 @@ class KafkaArchive:
         topic: str | None = getattr(self._config.output, channel)
         if topic is None:
             raise ConfigError(f"output.{channel}: no topic is configured")
-        return TopicPartition(topic, partition.partition % self._count(topic))
+        return counterpart(partition, topic, self._count(topic))
 
     def _count(self, topic: str) -> int:
         if not self._numbers[topic]:

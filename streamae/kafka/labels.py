@@ -13,14 +13,13 @@ from streamae.config import Config
 from streamae.errors import ConfigError, UnreachableError
 from streamae.kafka import reading, settings
 from streamae.kafka.faults import connect, translated
+from streamae.kafka.topics import counterpart
 from streamae.types import LabelBatch, TopicPartition
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
 """One wait for what the topic held at the start."""
-
-CLOSE_TIMEOUT_MS = 1000
 
 
 class KafkaLabels:
@@ -42,7 +41,7 @@ class KafkaLabels:
         """
         reader = self._readers.get(partition)
         if reader is None:
-            reader = _Reader(self._config, self._topic, partition.partition)
+            reader = _Reader(self._config, self._topic, partition)
             self._readers[partition] = reader
         return reader.read(offset, limit)
 
@@ -58,7 +57,7 @@ class _Reader:
     Records are kept until they are asked for, in memory of a poll or two.
     """
 
-    def __init__(self, config: Config, topic: str, partition: int) -> None:
+    def __init__(self, config: Config, topic: str, partition: TopicPartition) -> None:
         self._config = config
         options = settings.reader(config) | {"isolation_level": "read_committed"}
         self._consumer = connect(KafkaConsumer, options, config)
@@ -66,8 +65,8 @@ class _Reader:
             numbers = self._consumer.partitions_for_topic(topic)
             if not numbers:
                 raise ConfigError(f"labels.source: there is no topic {topic}")  # noqa: TRY301
-            self._partition = KafkaPartition(topic, partition % len(numbers))
-            self._consumer.assign([self._partition])
+            self._partition = counterpart(partition, topic, len(numbers))
+            self._consumer.assign([KafkaPartition(*self._partition)])
         except BaseException:
             self.close()
             raise
@@ -89,7 +88,7 @@ class _Reader:
             elif not behind:
                 break
             elif monotonic() > deadline:
-                raise UnreachableError(f"{self._topic_name}: no answer, labels are missing")
+                raise UnreachableError(f"{self._partition}: no answer, labels are missing")
             self._records += polled
         taken, self._records = self._records[:limit], self._records[limit:]
         self._position = int(self._records[0].offset) if self._records else self._next()
@@ -97,24 +96,20 @@ class _Reader:
 
     def close(self) -> None:
         with suppress(KafkaError):
-            self._consumer.close(autocommit=False, timeout_ms=CLOSE_TIMEOUT_MS)
-
-    @property
-    def _topic_name(self) -> str:
-        return f"{self._partition.topic}-{self._partition.partition}"
+            self._consumer.close(autocommit=False, timeout_ms=settings.READER_CLOSE_MS)
 
     def _begin(self, offset: int) -> None:
         """Read from `offset` on, and wait for all that is there now."""
         one = self._partition
-        first, self._end = reading.edges(self._consumer, TopicPartition(*one), self._config)
+        first, self._end = reading.edges(self._consumer, one, self._config)
         if first > offset:
-            log.warning("labels %d to %d of %s are gone", offset, first - 1, self._topic_name)
+            log.warning("labels %d to %d of %s are gone", offset, first - 1, self._partition)
         self._records = []
-        self._consumer.seek(one, max(first, offset))
+        self._consumer.seek(KafkaPartition(*one), max(first, offset))
 
     def _next(self) -> int:
         """Return the offset behind the last record that was polled."""
-        return int(self._consumer.position(self._partition))
+        return int(self._consumer.position(KafkaPartition(*self._partition)))
 
     def _poll(self, timeout_s: float) -> list[Any]:
         try:
@@ -123,5 +118,5 @@ class _Reader:
             self._begin(self._next())
             return []
         except KafkaError as error:
-            raise translated(error, f"reading labels from {self._topic_name}") from error
+            raise translated(error, f"reading labels from {self._partition}") from error
         return [record for records in polled.values() for record in records]

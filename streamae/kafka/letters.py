@@ -1,18 +1,16 @@
 """Dead letters back into the topic they came from."""
 
 from collections.abc import Sequence
-from contextlib import closing
 
 import msgspec
-from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
 from streamae.config import Config
 from streamae.dead_letters import RECEIPT_HEADERS, Letter, Receipt, is_receipt
 from streamae.errors import ConfigError
-from streamae.kafka import reading, settings
-from streamae.kafka.faults import connect, overtaken
-from streamae.kafka.topics import existing_topics
+from streamae.kafka import reading
+from streamae.kafka.faults import overtaken
+from streamae.kafka.topics import counterpart, existing_topics
 from streamae.kafka.writer import Writer, alone
 from streamae.types import TopicPartition
 
@@ -42,12 +40,9 @@ class TopicSender:
     def receipts(self, partition: TopicPartition) -> set[int]:
         """Return the offsets of the rejected records that were sent back before."""
         one = self._letters(partition)
-        options = settings.reader(self._config)
-        with closing(connect(KafkaConsumer, options, self._config)) as consumer:
-            first = reading.edges(consumer, one, self._config).first
         found = [
             msgspec.json.decode(record.value, type=Receipt)
-            for polled in reading.read(self._config, one, first)
+            for polled in reading.read(self._config, one)
             for record in polled.records
             if is_receipt(record.headers)
         ]
@@ -81,5 +76,4 @@ class TopicSender:
 
     def _letters(self, partition: TopicPartition) -> TopicPartition:
         """Return where the dead letters of an input partition lie."""
-        topic = self._config.output.dead_letters
-        return TopicPartition(topic, partition.partition % self._n)
+        return counterpart(partition, self._config.output.dead_letters, self._n)

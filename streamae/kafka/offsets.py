@@ -12,7 +12,7 @@ from streamae.errors import ConfigError, SnapshotError
 from streamae.kafka import settings
 from streamae.kafka.admin import answer, opened_admin
 from streamae.kafka.faults import overtaken
-from streamae.kafka.sink import text
+from streamae.kafka.sink import metadata
 from streamae.kafka.state import TopicStore
 from streamae.kafka.writer import alone
 from streamae.types import StateStore, TopicPartition
@@ -49,7 +49,7 @@ class GroupOffsets:
         """
         with opened_admin(self._config, DOING) as admin:
             before = self._offsets(admin).get(KafkaPartition(*partition))
-            if before is not None and (pointer := text(before)):
+            if before is not None and (pointer := metadata(before)):
                 with suppress(SnapshotError):  # Its number counts, damaged or not.
                     self._store.load(partition, pointer)
             try:

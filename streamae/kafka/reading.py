@@ -30,22 +30,24 @@ class Polled(NamedTuple):
 def read(
     config: Config,
     partition: TopicPartition,
-    start: int,
+    start: int | None = None,
     end: int | None = None,
     isolation: Literal["read_committed", "read_uncommitted"] = "read_committed",
 ) -> Generator[Polled, None, None]:
     """Yield the records from `start` to before `end`, poll by poll, with a reader of its own.
 
-    None ends where the log ends when reading begins; what is uncommitted there is waited for, until
-    its transaction ends. Raise `OffsetOutOfRangeError` when `start` is gone.
+    Without a `start` it is the first record left, and without an `end` where the log ends when
+    reading begins; what is uncommitted there is waited for, until its transaction ends. Raise
+    `OffsetOutOfRangeError` when `start` is gone.
     """
     one = KafkaPartition(*partition)
     options = settings.reader(config) | {"isolation_level": isolation}
     patience_s = settings.unstable_s(config)
     with closing(connect(KafkaConsumer, options, config)) as reader:
         reader.assign([one])
-        reader.seek(one, start)
-        position, deadline = start, monotonic() + patience_s
+        position = edges(reader, partition, config).first if start is None else start
+        reader.seek(one, position)
+        deadline = monotonic() + patience_s
         while end is None or position < end:
             records = _poll(reader, config, partition, position)
             before, position = position, int(reader.position(one))

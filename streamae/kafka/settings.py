@@ -21,6 +21,9 @@ BATCH_BYTES = 256 << 10
 WRITER_CLOSE_S = 2.0
 """What is still on its way when a writer closes belongs to no commit."""
 
+READER_CLOSE_MS = 1000
+"""A reader is no member of a group and has nothing to say."""
+
 ABORT_SCAN_S = 10
 """Brokers look for transactions past their timeout every 10 s."""
 

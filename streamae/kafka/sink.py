@@ -18,6 +18,7 @@ from streamae.config import Config
 from streamae.errors import SnapshotError, TemporaryError
 from streamae.kafka.client import GroupMember, Transactions
 from streamae.kafka.faults import cause, translated
+from streamae.kafka.topics import counterpart
 from streamae.types import Channel, Commit, Committed, Output, StateStore, TopicPartition
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class _KafkaSink:
         if found is None:
             self._pointers[partition] = ""
             return None
-        self._pointers[partition] = pointer = text(found)
+        self._pointers[partition] = pointer = metadata(found)
         snapshot = self._store.load(partition, pointer) if pointer else None
         return Committed(offset=int(found.offset), snapshot=snapshot)
 
@@ -72,11 +73,10 @@ class _KafkaSink:
             self._writer.close()
 
     def _send(self, output: Output) -> None:
-        """Queue one output, to the partition its source has: so its order is kept."""
+        """Queue one output, to the partition that its source has there."""
         topic = self._topics[output.channel]
-        partition = output.source.partition % self._writer.partitions(topic)
         self._writer.send(
-            TopicPartition(topic, partition),
+            counterpart(output.source, topic, self._writer.partitions(topic)),
             output.key,
             output.value,
             output.headers,
@@ -95,7 +95,7 @@ class _KafkaSink:
         """Return the pointer of the last commit."""
         if partition not in self._pointers:
             found = self._source.committed(partition)
-            self._pointers[partition] = text(found) if found is not None else ""
+            self._pointers[partition] = metadata(found) if found is not None else ""
         return self._pointers[partition]
 
 
@@ -195,8 +195,8 @@ def offsets(commit: Commit, pointers: Mapping[TopicPartition, str]) -> Offsets:
     }
 
 
-def text(committed: OffsetAndMetadata) -> str:
-    """Return the metadata of a committed offset; confluent-kafka commits C's null byte, too."""
+def metadata(committed: OffsetAndMetadata) -> str:
+    """Return the text beside a committed offset; confluent-kafka commits C's null byte, too."""
     return str(committed.metadata).rstrip("\0")
 
 

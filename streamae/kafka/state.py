@@ -16,6 +16,7 @@ from streamae.errors import ConfigError, SnapshotError
 from streamae.kafka import reading, settings
 from streamae.kafka.client import Records
 from streamae.kafka.faults import connect
+from streamae.kafka.topics import counterpart
 from streamae.snapshot import slot
 from streamae.types import Stored, TopicPartition
 
@@ -82,9 +83,9 @@ class StateReader:
 
         Compaction leaves one for each slot; what it has not come to yet is there, too.
         """
-        one, first = self._beginning(partition)
+        one = self._home(partition)
         begun: list[_Chunk] = []
-        for polled in reading.read(self._config, one, first):
+        for polled in reading.read(self._config, one):
             for chunk in filter(None, map(partial(self._chunk, partition), polled.records)):
                 if chunk.place == 0:
                     yield from _stored(one, begun)
@@ -93,15 +94,14 @@ class StateReader:
                     begun.append(chunk)
         yield from _stored(one, begun)
 
-    def _beginning(self, partition: TopicPartition) -> tuple[TopicPartition, int]:
-        """Return the partition of the state topic, and its first offset."""
+    def _home(self, partition: TopicPartition) -> TopicPartition:
+        """Return the partition of the state topic that has the snapshots of an input partition."""
         topic = self._config.state.topic
         with closing(connect(KafkaConsumer, settings.reader(self._config), self._config)) as asked:
             numbers = asked.partitions_for_topic(topic)
             if not numbers:
                 raise ConfigError(f"state.topic: there is no topic {topic}")
-            one = TopicPartition(topic, partition.partition % len(numbers))
-            return one, reading.edges(asked, one, self._config).first
+            return counterpart(partition, topic, len(numbers))
 
     def _chunks(self, partition: TopicPartition, pointer: Pointer) -> list[bytes]:
         """Read one snapshot's records.
@@ -173,7 +173,7 @@ class TopicStore(StateReader):
         topic = self._config.state.topic
         number = self._numbers.get(partition, -1) + 1
         at = slot(number, self._config.state.keep)
-        target = TopicPartition(topic, partition.partition % self._writer.partitions(topic))
+        target = counterpart(partition, topic, self._writer.partitions(topic))
         headers, now_ms = [(NUMBER_HEADER, str(number).encode())], int(time.time() * 1000)
         sent = [
             self._writer.send(target, self._key(partition, at, place), chunk, headers, now_ms)

@@ -13,6 +13,7 @@ from kafka.errors import (
 from streamae.config import Config
 from streamae.errors import AuthenticationError, ConfigError
 from streamae.kafka.admin import opened_admin
+from streamae.types import TopicPartition
 
 DOING = "asking for topics"
 
@@ -139,6 +140,14 @@ def create_topics(config: Config) -> list[str]:
         if wanted:
             admin.create_topics(wanted, wait_for_metadata=True)
         return list(wanted)
+
+
+def counterpart(partition: TopicPartition, topic: str, n: int) -> TopicPartition:
+    """Return which of the n partitions of `topic` is that of an input partition: so order is kept.
+
+    What belongs to one input partition is in one partition, even where there are fewer.
+    """
+    return TopicPartition(topic, partition.partition % n)
 
 
 def described(admin: Any, names: Sequence[str]) -> dict[str, TopicState]:
