@@ -1,13 +1,13 @@
-"""Rebalances, handed from kafka-python's I/O thread to the thread that polls."""
+"""Rebalances: handed from kafka-python's I/O thread to the thread that polls, and reported."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from kafka import TopicPartition as KafkaPartition
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.future import Future
 
-from streamae.types import TopicPartition
+from streamae.types import AssignmentListener, TopicPartition
 
 Kind = Literal["assigned", "revoked", "lost"]
 
@@ -18,6 +18,20 @@ class Rebalance(NamedTuple):
     kind: Kind
     partitions: list[TopicPartition]
     handled: Future
+
+
+def let_go(
+    listener: AssignmentListener,
+    partitions: Sequence[TopicPartition],
+    is_mine: Callable[[TopicPartition], bool],
+) -> None:
+    """Report revoked partitions: those that may still be committed, and those that are lost."""
+    mine = [one for one in partitions if is_mine(one)]
+    lost = [one for one in partitions if one not in mine]
+    if mine:
+        listener.on_revoke(mine)
+    if lost:
+        listener.on_lost(lost)
 
 
 class Rebalances(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped.

@@ -17,7 +17,7 @@ from streamae.kafka import settings, unreadable
 from streamae.kafka.faults import connect, translated
 from streamae.kafka.positions import after_refusal, position
 from streamae.kafka.reading import committed, edges
-from streamae.kafka.rebalances import Rebalance, Rebalances
+from streamae.kafka.rebalances import Rebalance, Rebalances, let_go
 from streamae.types import AssignmentListener, Headers, Poll, RecordBatch, TopicPartition
 
 log = logging.getLogger(__name__)
@@ -150,13 +150,8 @@ class KafkaSource:
             self._assign(partitions, listener)
             return
         revoked = event.kind == "revoked"
-        mine = [one for one in partitions if revoked and self.membership([one]) is not None]
-        gone = [one for one in partitions if one not in mine]
         try:
-            if mine:
-                listener.on_revoke(mine)
-            if gone:
-                listener.on_lost(gone)
+            let_go(listener, partitions, lambda one: revoked and self.membership([one]) is not None)
         finally:
             self._forget(partitions)
 

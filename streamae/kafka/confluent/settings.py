@@ -31,15 +31,14 @@ def connection(config: Config) -> dict[str, Any]:
 
 def consumer(config: Config) -> dict[str, Any]:
     """Return the settings of the group member that reads the input."""
-    session_ms = settings.milliseconds(config.kafka.session_timeout)
     named = {"group.instance.id": config.kafka.instance} if config.kafka.instance else {}
     return {
         **connection(config),
         **named,
         "group.id": settings.group(config),
         "partition.assignment.strategy": "cooperative-sticky",
-        "session.timeout.ms": session_ms,
-        "heartbeat.interval.ms": min(3000, session_ms // 3),
+        "session.timeout.ms": settings.milliseconds(config.kafka.session_timeout),
+        "heartbeat.interval.ms": settings.heartbeat_ms(config),
         "max.poll.interval.ms": settings.milliseconds(config.kafka.max_poll_interval),
         "isolation.level": "read_committed",
         "enable.auto.commit": False,

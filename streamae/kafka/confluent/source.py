@@ -24,6 +24,7 @@ from streamae.kafka.confluent.faults import (
 )
 from streamae.kafka.faults import translated
 from streamae.kafka.positions import after_refusal, position
+from streamae.kafka.rebalances import let_go
 from streamae.kafka.source import CLOSE_TIMEOUT_MS, without_nulls
 from streamae.types import (
     UNREADABLE,
@@ -176,13 +177,8 @@ class ConfluentSource:
         listener = self._listener
         if listener is None or not partitions:
             return
-        mine = [one for one in partitions if self.membership([one]) is not None]
-        gone = [one for one in partitions if one not in mine]
         try:
-            if mine:
-                listener.on_revoke(mine)
-            if gone:
-                listener.on_lost(gone)
+            let_go(listener, partitions, lambda one: self.membership([one]) is not None)
         finally:
             self._forget(partitions)
 
