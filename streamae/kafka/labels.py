@@ -1,6 +1,5 @@
 """Labels from a topic: a plain reader beside the consumer group, one per input partition."""
 
-import logging
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -14,9 +13,10 @@ from streamae.errors import ConfigError, UnreachableError
 from streamae.kafka import reading, settings
 from streamae.kafka.faults import connect, translated
 from streamae.kafka.topics import counterpart
+from streamae.log import Logger
 from streamae.types import LabelBatch, TopicPartition
 
-log = logging.getLogger(__name__)
+log = Logger(__name__)
 
 POLL_S = 0.2
 """One wait for what the topic held at the start."""
@@ -103,7 +103,7 @@ class _Reader:
         one = self._partition
         first, self._end = reading.edges(self._consumer, one, self._config)
         if first > offset:
-            log.warning("labels %d to %d of %s are gone", offset, first - 1, self._partition)
+            log.warning("labels deleted unread", partition=str(one), wanted=offset, taken=first)
         self._records = []
         self._consumer.seek(KafkaPartition(*one), max(first, offset))
 

@@ -1,6 +1,5 @@
 """The output: everything of a commit becomes visible at once, or nothing does."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,9 +18,10 @@ from streamae.errors import SnapshotError, TemporaryError
 from streamae.kafka.client import GroupMember, Transactions
 from streamae.kafka.faults import cause, translated
 from streamae.kafka.topics import counterpart
+from streamae.log import Logger
 from streamae.types import Channel, Commit, Committed, Output, StateStore, TopicPartition
 
-log = logging.getLogger(__name__)
+log = Logger(__name__)
 
 METADATA_BYTES = 4096
 """The broker's default limit for the text beside a committed offset (offset.metadata.max.bytes)."""
@@ -156,7 +156,7 @@ class TransactionalSink(_KafkaSink):
             self._writer.renew()
         if not repeat:
             raise meaning from error
-        log.warning("commit taken back, to be repeated: %s", error)
+        log.warning("commit taken back, to be repeated", error=str(error))
 
 
 class AtLeastOnceSink(_KafkaSink):
@@ -181,7 +181,7 @@ class AtLeastOnceSink(_KafkaSink):
         except KafkaError as error:
             if not can_repeat(error):
                 raise translated(error, "committing") from error
-            log.warning("commit to be repeated: %s", error)
+            log.warning("commit to be repeated", error=str(error))
             return False
         self._pointers.update(pointers)
         return True

@@ -1,6 +1,5 @@
 """The input: a member of the consumer group that polls columns and reports rebalances."""
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from operator import attrgetter
@@ -18,9 +17,10 @@ from streamae.kafka.faults import connect, translated
 from streamae.kafka.positions import after_refusal, position
 from streamae.kafka.reading import committed, edges
 from streamae.kafka.rebalances import Rebalance, Rebalances, let_go
+from streamae.log import Logger
 from streamae.types import AssignmentListener, Headers, Poll, RecordBatch, TopicPartition
 
-log = logging.getLogger(__name__)
+log = Logger(__name__)
 
 CLOSE_TIMEOUT_MS = 5000
 """Leaving the group is a courtesy; a broker that does not answer must not hold up an exit."""
@@ -174,7 +174,8 @@ class KafkaSource:
             partition for partition, owner in self._members.items() if owner != member.member_id
         )
         if strangers:
-            log.warning("expelled from the group and back in: restoring %s", strangers)
+            names = [str(one) for one in strangers]
+            log.warning("expelled from the group and back in, restoring", partitions=names)
             self._forget(strangers)
             self._listener.on_lost(strangers)
             self._assign(strangers, self._listener)
@@ -196,7 +197,7 @@ class KafkaSource:
         for partition, offset in wanted.items():
             name = TopicPartition(*partition)
             first = after_refusal(name, edges(self._consumer, name, self._config), offset)
-            log.warning("records %d to %d of %s were deleted unread", offset, first - 1, name)
+            log.warning("records deleted unread", partition=str(name), wanted=offset, taken=first)
             self.seek(name, first)
 
     def _batches(self, records: Mapping[KafkaPartition, Sequence[Any]]) -> list[RecordBatch]:

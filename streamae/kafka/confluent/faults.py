@@ -1,5 +1,6 @@
 """librdkafka's errors as kafka-python's: the same codes, and classes for what has no code."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -73,9 +74,9 @@ def explained(doing: str) -> Iterator[None]:
         raise translated(error, doing) from error
 
 
-def opened(client: Callable[..., Any], properties: dict[str, Any], **options: Any) -> Any:
-    """Return `client(properties)`; raise `ConfigError` for what librdkafka does not accept."""
+def opened(client: Callable[..., Any], properties: dict[str, Any]) -> Any:
+    """Return `client(properties)`, whose log is ours; raise `ConfigError` for what it refuses."""
     try:
-        return client(properties, **options)
+        return client(properties, logger=logging.getLogger("streamae.kafka.confluent"))
     except KafkaException as error:
         raise ConfigError(f"kafka: {error.args[0].str().strip()}") from error

@@ -1,6 +1,5 @@
 """The input over librdkafka: a member of the consumer group that polls columns."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from operator import methodcaller
@@ -26,6 +25,7 @@ from streamae.kafka.faults import translated
 from streamae.kafka.positions import after_refusal, position
 from streamae.kafka.rebalances import let_go
 from streamae.kafka.source import CLOSE_TIMEOUT_MS, without_nulls
+from streamae.log import Logger
 from streamae.types import (
     UNREADABLE,
     AssignmentListener,
@@ -36,7 +36,7 @@ from streamae.types import (
     TopicPartition,
 )
 
-log = logging.getLogger(__name__)
+log = Logger(__name__)
 
 HEADERS = methodcaller("headers")
 """Not `record.headers()`: for a name that is not UTF-8, confluent-kafka (2.13) returns tuples with
@@ -58,7 +58,7 @@ class ConfluentSource:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._consumer: Consumer = opened(Consumer, settings.consumer(config), logger=log)
+        self._consumer: Consumer = opened(Consumer, settings.consumer(config))
         self._listener: AssignmentListener | None = None
         self._members: dict[TopicPartition, str] = {}
         self._positions: dict[TopicPartition, int] = {}
@@ -232,14 +232,14 @@ class ConfluentSource:
         known = as_kafka_python(error)
         if error.name() != "_MAX_POLL_EXCEEDED" and not isinstance(known, RetriableError):
             raise translated(known, self._reading)
-        log.warning("%s: %s", self._reading, error.str())
+        log.warning("reading goes on", error=error.str())
 
     def _follow_retention(self, partition: TopicPartition) -> None:
         """Go on at the first record left when the input was deleted faster than it was read."""
         if (offset := self._positions.get(partition)) is None:
             return
         first = after_refusal(partition, self._edges(partition), offset)
-        log.warning("records %d to %d of %s were deleted unread", offset, first - 1, partition)
+        log.warning("records deleted unread", partition=str(partition), wanted=offset, taken=first)
         self.seek(partition, first)
 
     def _edges(self, partition: TopicPartition) -> Edges:

@@ -1,6 +1,5 @@
 """The producer over librdkafka: records, transactions, and every failure of either."""
 
-import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -22,8 +21,6 @@ from streamae.kafka.confluent.faults import (
     reason,
 )
 from streamae.types import NO_TIMESTAMP, Headers, TopicPartition
-
-log = logging.getLogger(__name__)
 
 
 class Place(NamedTuple):
@@ -175,7 +172,7 @@ class ConfluentWriter:
         return next(map(as_kafka_python, failures), None)
 
     def _connected(self) -> Producer:
-        producer: Producer = opened(Producer, self._properties, logger=log)
+        producer: Producer = opened(Producer, self._properties)
         if self._transactional:
             with explained("opening transactions"):
                 producer.init_transactions(self._connect_s)
