@@ -1,4 +1,4 @@
-"""Text for people: counts, tables, and a terminal with one progress bar below its lines."""
+"""Text for people: counts, durations, tables; and a terminal with a progress bar at its end."""
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +33,14 @@ def printable(text: str) -> str:
 def counted(n: int, noun: str) -> str:
     """Return a count with its noun, in the plural unless it is 1."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in the largest unit that it is two or more of."""
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

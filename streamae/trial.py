@@ -8,7 +8,7 @@ from streamae.check import Check, Verdict
 from streamae.config import Config
 from streamae.pipeline import Pipeline, Processed, Rejected
 from streamae.records import Alert
-from streamae.terminal import counted
+from streamae.terminal import counted, duration
 from streamae.types import NO_TIMESTAMP, Edges, RecordBatch
 
 N_NAMES = 8
@@ -132,7 +132,7 @@ class Trial:
         if not span_ms:
             return ""
         rate = (self.n_timed - 1) / span_ms * 1000
-        return f", {_duration(n / rate)} at {rate:,.3g} records/s, their rate by event time"
+        return f", {duration(n / rate)} at {rate:,.3g} records/s, their rate by event time"
 
     def _tell_alerts(self) -> None:
         share = self.n_flagged / self.n_judged
@@ -168,10 +168,3 @@ def _blame(alert: Alert) -> str:
         return text
     worst = alert.attribution[0]
     return f"{text}, {worst.feature} {worst.observed:g} instead of {worst.expected:g}"
-
-
-def _duration(seconds: float) -> str:
-    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from streamae.terminal import Terminal, counted, printable
+from streamae.terminal import Terminal, counted, duration, printable
 
 
 class Screen(io.StringIO):
@@ -33,6 +33,14 @@ def test_printable(text: str, shown: str) -> None:
 def test_counts_have_their_plural() -> None:
     found = [counted(n, "record") for n in (0, 1, 2, 1200)]
     assert found == ["0 records", "1 record", "2 records", "1,200 records"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.25, "0.25 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (200_000, "2.31 days")],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
 
 
 def test_plain_output_has_no_escapes() -> None:

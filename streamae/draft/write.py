@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import yaml
 
+from streamae.budget import DAY_MS
 from streamae.config import AlertingConfig, Config, Secret
 from streamae.config.file import plain
 from streamae.config.keys import keys, lookup
@@ -17,7 +18,7 @@ from streamae.draft.facts import Facts, facts
 from streamae.draft.roles import Roles, in_words, roles
 from streamae.draft.sample import Sample
 from streamae.errors import ConfigError
-from streamae.terminal import printable
+from streamae.terminal import duration, printable
 from streamae.types import Floats
 
 ALERTS_PER_DAY = 20
@@ -136,20 +137,14 @@ def _detection(known: Facts, sample: Sample, config: Config) -> dict[str, Entry]
         return {}
     share = float(budget) / per_day
     silent = config.detector.records_before(share)
+    silent_s = silent / per_day * DAY_MS / 1000
     above = [
         f"By their event times {per_day:,.0f} records come a day, so this is {share:.2g} of them.",
-        f"Nothing is flagged in the first {silent:,}, {_span(silent / per_day)} at this rate.",
+        f"Nothing is flagged in the first {silent:,}, {duration(silent_s)} at this rate.",
     ]
     if sample.n_partitions > 1:
         above.append(f"Each of the {sample.n_partitions} partitions has a budget of its own.")
     return {"alerting.budget": Entry(f"{budget} per day", above)}
-
-
-def _span(days: float) -> str:
-    for unit, length in (("days", 1.0), ("hours", 1 / 24), ("minutes", 1 / 1440)):
-        if days >= 2 * length:
-            return f"{days / length:.0f} {unit}"
-    return f"{days * 86400:.0f} seconds"
 
 
 def _lines(entries: Mapping[str, Entry]) -> Iterator[str]:

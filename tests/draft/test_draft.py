@@ -95,7 +95,7 @@ def test_the_budget_comes_from_the_rate(draft: Draft) -> None:
         config.alerting.budget == "7.23 per day"
     )  # Of 1,000 records in 199 minutes, one in 1,000.
     assert "# By their event times 7,229 records come a day, so this is 0.001 of them." in text
-    assert "# Nothing is flagged in the first 1,280, 4 hours at this rate." in text
+    assert "# Nothing is flagged in the first 1,280, 4.25 h at this rate." in text
 
 
 @pytest.mark.parametrize(
