@@ -251,7 +251,7 @@ class Worker:
         waited = self._clock() - lane.snapshot_at
         first = lane.snapshot_offset is None
         if final or first or given or waited >= self._config.state.snapshot_interval:
-            with self._observer.metrics.stage("checkpoint"):
+            with self._observer.stage("checkpoint"):
                 lane.snapshot = lane.pipeline.snapshot()
             lane.snapshot_offset = boundary.offset
             lane.snapshot_given = boundary.given
