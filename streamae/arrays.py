@@ -82,6 +82,7 @@ class Detector:
 
     @property
     def config(self) -> DetectorConfig:
+        """The hyperparameters, defaults included."""
         return self._config
 
     @property

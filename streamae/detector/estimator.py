@@ -21,6 +21,8 @@ DEFAULT_BUDGET = 1e-3
 
 
 class Attribution(NamedTuple):
+    """One feature's part in what is anomalous about a record."""
+
     observed: float
     """In the feature's own unit; NaN where missing."""
     expected: float

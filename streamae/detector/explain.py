@@ -12,6 +12,8 @@ from streamae.types import Bools, Doubles, Floats
 
 
 class Explanation(NamedTuple):
+    """What of one record is anomalous, by feature."""
+
     observed: Floats
     """[d], in the features' own units; NaN where missing."""
     expected: Floats

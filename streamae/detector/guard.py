@@ -38,6 +38,7 @@ def row_weights(linear_energy: Doubles, residual_energy: Doubles) -> Doubles:
 
 
 def n_suspects(weights: Doubles) -> int:
+    """Return how many of the weights [n] are below `SUSPECT_WEIGHT`."""
     return int(np.count_nonzero(weights < SUSPECT_WEIGHT))
 
 

@@ -71,6 +71,7 @@ class Writer:
                 raise future.exception
 
     def begin(self) -> None:
+        """Open a transaction."""
         self._sent.clear()
         self._producer.begin_transaction()
         self._open = True
@@ -83,6 +84,7 @@ class Writer:
         self._producer.send_offsets_to_transaction(named, member)
 
     def commit(self) -> None:
+        """Make everything since `begin` visible; `in_doubt` when no answer came."""
         self.in_doubt = True
         self._producer.commit_transaction()
         self.in_doubt = self._open = False

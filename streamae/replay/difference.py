@@ -51,16 +51,19 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def missing(expected: Output, instead: Written | None) -> Difference:
+    """Return that `expected` was not committed, where `instead` stands."""
     stands = None if instead is None else source_of(instead.output)
     return Difference("missing", None, source_of(expected), _alert_id(expected), instead=stands)
 
 
 def unexpected(committed: Written) -> Difference:
+    """Return that `committed` is nothing the log gives."""
     output = committed.output
     return Difference("unexpected", committed.place, source_of(output), _alert_id(output))
 
 
 def changed(committed: Written, expected: Output) -> Difference:
+    """Return in which part `committed` first differs from `expected`."""
     found = _first_difference(committed.output, expected)
     return Difference("changed", committed.place, source_of(expected), _alert_id(expected), *found)
 

@@ -256,6 +256,7 @@ class ConfluentSource:
 
 
 def names(partitions: Iterable[KafkaPartition]) -> list[TopicPartition]:
+    """Return librdkafka's partitions as ours, in order."""
     return sorted(TopicPartition(one.topic, one.partition) for one in partitions)
 
 

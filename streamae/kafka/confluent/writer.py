@@ -114,6 +114,7 @@ class ConfluentWriter:
             raise errors.KafkaTimeoutError(f"{n_waiting} records not taken in {self._flush_s:g} s")
 
     def begin(self) -> None:
+        """Open a transaction."""
         self._sent.clear()
         with raised_as_kafka_python():
             self._producer.begin_transaction()
