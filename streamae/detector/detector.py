@@ -13,6 +13,7 @@ from streamae.detector.calibrator import Calibrator
 from streamae.detector.drift import DriftMonitor
 from streamae.detector.explain import Explanation, explain
 from streamae.detector.histograms import MarginalHistograms
+from streamae.detector.moments import moments
 from streamae.detector.persistence import Persistence
 from streamae.detector.scaler import Scaler
 from streamae.detector.scores import Evidence, Learned, Scores
@@ -111,7 +112,8 @@ class Detector:
         evidence = scores.evidence or self._start(x)
         admitted = self._admit(scores.score)
         levels = self._scaler.levels(self._features)
-        drift = self._drift.update(evidence.z[:, self._features], evidence.unobserved, levels)
+        sums = moments(evidence.z, evidence.missing)
+        drift = self._drift.update(sums.of(self._features), levels)
         weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)
         counted = torch.from_numpy(weights.astype(np.float32)).to(self._device)
         young = not self._autoencoder.filled
@@ -123,7 +125,7 @@ class Detector:
         if young or self.n_blocks % half == 0:
             self._linear.update(evidence.imputed, counted, evidence.missing)
             self._refresh()
-        begun = self._scaler.update(x, evidence.z, evidence.missing)
+        begun = self._scaler.update(x, sums)
         if drift is not None:
             self._scaler.recenter(self._features.start + drift.features, drift.after)
         self._residual.update(evidence.residual, counted, evidence.unobserved)

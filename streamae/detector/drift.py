@@ -11,10 +11,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from streamae.config import DetectorConfig
+from streamae.detector.moments import Moments
 from streamae.detector.scaler import Levels
 from streamae.numerics.state import Stateful
 from streamae.types import Bools, Doubles, Longs
@@ -24,9 +23,6 @@ SMALLEST = 1.0
 
 WANDERING = 3.0
 """Times the usual distance of a block's level from the mean."""
-
-CLIP = 5.0
-"""Of single values: a fifth of a block has to be wild to look like a shift."""
 
 FEWEST = 1 / 16
 """Share of a block that has to be observed to have a level."""
@@ -77,15 +73,14 @@ class DriftMonitor(Stateful):
         """Blocks in a row in which some feature was shifted."""
         return int(np.abs(self.run).max())
 
-    def update(self, z: Tensor, missing: Tensor | None, levels: Levels) -> Drift | None:
-        """Learn the block z[n, d], 0 where missing; return the drift that it completes.
+    def update(self, block: Moments, levels: Levels) -> Drift | None:
+        """Learn the moments of a block z[n, d]; return the drift that it completes.
 
         `levels` are those z is relative to.
         """
-        sums = torch.stack([z.sum(0), z.clamp(-CLIP, CLIP).sum(0)]).double().cpu().numpy()
-        n_seen = len(z) if missing is None else len(z) - missing.sum(0).cpu().numpy()
-        mean, level = sums / np.maximum(n_seen, 1)
-        known = n_seen >= FEWEST * len(z)
+        n_seen = np.maximum(block.n_seen, 1)
+        known = block.n_seen >= FEWEST * block.n
+        level = block.clipped / n_seen
         square = np.square(level)
         limit = np.maximum(SMALLEST**2, WANDERING**2 * self.square)
         shifted = (square > limit) & known
@@ -93,7 +88,7 @@ class DriftMonitor(Stateful):
         if not (shifted.any() or self.run.any()):
             return None
         side = np.where(shifted, np.sign(level), 0.0).astype(np.int64)
-        self._count(side, levels.mean + levels.scale * mean, levels.mean)
+        self._count(side, levels.mean + levels.scale * (block.first / n_seen), levels.mean)
         return self._accepted(levels) if self.n_shifted >= self._patience else None
 
     def _count(self, side: Longs, mean: Doubles, usual: Doubles) -> None:

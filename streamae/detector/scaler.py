@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from streamae.detector.moments import Moments
 from streamae.numerics.state import Stateful
 from streamae.types import Bools, Doubles, Floats, Longs
 
@@ -84,8 +85,8 @@ class Scaler(Stateful):
         self._place(x, observed, np.ones(len(self.mean), np.bool_))
         self._merge_far(x, observed)
 
-    def update(self, x: Floats, z: Tensor, missing: Tensor | None) -> Longs:
-        """Learn the records x[n, d], of which z[n, d] is the transform with 0 where missing.
+    def update(self, x: Floats, block: Moments) -> Longs:
+        """Learn the records x[n, d], whose transform has the moments of `block`.
 
         Return the features that vary for the first time: what was known of them is void.
         """
@@ -95,16 +96,11 @@ class Scaler(Stateful):
             if new.any():
                 self._place(x, observed, new)
                 return self._merge_far(x, observed)
-        squares = z.square()
-        if float(squares.max()) >= Z_LIMIT**2:
+        if block.second.max() >= Z_LIMIT**2:  # Where a single value reaches the limit it is.
             return self._merge_far(x, ~np.isnan(x))
-        count: Doubles | float = float(len(z))
-        if missing is not None:
-            count -= missing.sum(0).cpu().numpy()
-        first = z.sum(0).cpu().numpy() * self.scale
-        second = squares.sum(0).cpu().numpy() * self.scale**2
         # z is relative to the float32 centre, which is half a step or less beside the mean.
-        self._merge(count, first + count * (self._center - self.mean), second)
+        first = block.first * self.scale + block.n_seen * (self._center - self.mean)
+        self._merge(block.n_seen, first, block.second * self.scale**2)
         return np.empty(0, np.int64)
 
     def levels(self, columns: slice) -> Levels:

@@ -3,6 +3,7 @@ import torch
 
 from streamae.config import DetectorConfig
 from streamae.detector.drift import Drift, DriftMonitor
+from streamae.detector.moments import moments
 from streamae.detector.scaler import Scaler
 from streamae.types import Floats
 
@@ -24,7 +25,8 @@ def drifts(z: Floats, monitor: DriftMonitor | None = None) -> list[tuple[int, Dr
     for at, block in enumerate(z):
         rows = torch.from_numpy(block)
         missing = torch.isnan(rows)
-        drift = monitor.update(rows.nan_to_num(0.0), missing if missing.any() else None, scaler())
+        sums = moments(rows.nan_to_num(0.0), missing if missing.any() else None)
+        drift = monitor.update(sums, scaler().levels(slice(None)))
         if drift is not None:
             found.append((at, drift))
     return found

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from streamae.detector.moments import moments
 from streamae.detector.scaler import Z_LIMIT, Scaler
 from streamae.types import Floats
 
@@ -17,7 +18,7 @@ def learnt(x: Floats, block: int = 128, memory: int = 10**6) -> Scaler:
 def update(scaler: Scaler, x: Floats) -> None:
     z = scaler.transform(x)
     missing = torch.isnan(z)
-    scaler.update(x, z.nan_to_num_(0.0), missing if missing.any() else None)
+    scaler.update(x, moments(z.nan_to_num_(0.0), missing if missing.any() else None))
 
 
 def normal(n: int = 12_800, seed: int = 0) -> Floats:
@@ -117,10 +118,10 @@ def test_a_feature_that_varies_for_the_first_time_starts_afresh() -> None:
     still[:6400, 0] = 5.0
     scaler = learnt(still[:6400])
     z = scaler.transform(still[6400:6528])
-    assert scaler.update(still[6400:6528], z, None).tolist() == [0]
+    assert scaler.update(still[6400:6528], moments(z, None)).tolist() == [0]
     np.testing.assert_allclose(scaler.variance[0], x[6400:6528, 0].var(), rtol=1e-2)
     z = scaler.transform(still[6528:6656])
-    assert scaler.update(still[6528:6656], z, None).tolist() == []
+    assert scaler.update(still[6528:6656], moments(z, None)).tolist() == []
 
 
 def test_recentred_features_are_standardised_about_their_new_mean() -> None:
