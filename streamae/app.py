@@ -20,7 +20,15 @@ from streamae.config import Config
 from streamae.config.file import redact
 from streamae.decode import Reason
 from streamae.errors import ConfigError
-from streamae.local import STDIN, DirectoryStore, FileLabels, FileSink, FileSource, HostSource
+from streamae.local import (
+    STDIN,
+    DirectoryStore,
+    FileLabels,
+    FileSink,
+    FileSource,
+    HostSource,
+    snapshot_directory,
+)
 from streamae.log import Logger
 from streamae.metrics import Metrics, Status
 from streamae.observer import Observer
@@ -152,18 +160,17 @@ def build(config: Config, load: Callable[[], Config] | None = None) -> App:
 
 def connect(config: Config, cleanups: ExitStack) -> tuple[Source, Sink]:
     """Open the source and the sink; closing them is pushed on `cleanups`."""
-    directory = Path(config.state.directory)
-    store = DirectoryStore(directory, config.state.keep)
     source: Source
     sink: Sink
     if config.source.kind == "kafka":
         from streamae import kafka  # noqa: PLC0415 - the embedded mode needs no Kafka client.
 
-        source, sink = kafka.connect(config, store if config.state_store == "directory" else None)
+        source, sink = kafka.connect(config, snapshot_directory(config))
         cleanups.callback(source.close)
         cleanups.callback(sink.close)
         return source, sink
-    sink = FileSink(config.output, directory, store)
+    directory = Path(config.state.directory)
+    sink = FileSink(config.output, directory, DirectoryStore(directory, config.state.keep))
     cleanups.callback(sink.close)
     source = (
         HostSource(config.source) if config.source.kind == "host" else FileSource(config.source)

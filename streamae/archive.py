@@ -1,10 +1,9 @@
 """Opens what a configured stream has left behind, for the verbs that only look."""
 
 from contextlib import ExitStack
-from pathlib import Path
 
 from streamae.config import Config
-from streamae.local import DirectoryStore, FileArchive
+from streamae.local import FileArchive, snapshot_directory
 from streamae.types import Archive
 
 
@@ -17,8 +16,7 @@ def open_archive(config: Config, cleanups: ExitStack) -> Archive:
     if config.source.kind == "kafka":
         from streamae.kafka import KafkaArchive  # noqa: PLC0415 - files need no Kafka client.
 
-        directory = DirectoryStore(Path(config.state.directory), config.state.keep)
-        archive = KafkaArchive(config, directory if config.state_store == "directory" else None)
+        archive = KafkaArchive(config, snapshot_directory(config))
     else:
         archive = FileArchive(config)
     cleanups.callback(archive.close)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -12,7 +11,7 @@ from streamae import snapshot
 from streamae.check import Check
 from streamae.config import Config
 from streamae.errors import ConfigError, SnapshotError
-from streamae.local import DirectoryStore, FileOffsets
+from streamae.local import FileOffsets, snapshot_directory
 from streamae.pipeline import Pipeline
 from streamae.records import iso_time
 from streamae.snapshot import Header, name_of
@@ -172,12 +171,11 @@ def plan(archive: Archive, config: Config, name: str, position: Position) -> Rol
 
 def open_offsets(config: Config, cleanups: ExitStack) -> Offsets:
     """Open what a rollback writes to; raise `ConfigError` while somebody works on it."""
-    directory = DirectoryStore(Path(config.state.directory), config.state.keep)
     offsets: Offsets
     if config.source.kind == "kafka":
         from streamae.kafka import GroupOffsets  # noqa: PLC0415 - files need no Kafka client.
 
-        offsets = GroupOffsets(config, directory if config.state_store == "directory" else None)
+        offsets = GroupOffsets(config, snapshot_directory(config))
     else:
         offsets = FileOffsets(config)
     cleanups.callback(offsets.close)

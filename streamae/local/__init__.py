@@ -9,7 +9,7 @@ from streamae.local.memory import MemoryLabels, MemoryLog, MemorySink, MemorySou
 from streamae.local.offsets import FileOffsets
 from streamae.local.sink import FileSink
 from streamae.local.source import STDIN, FileSource
-from streamae.local.state import DirectoryStore
+from streamae.local.state import DirectoryStore, snapshot_directory
 
 __all__ = [
     "STDIN",
@@ -27,4 +27,5 @@ __all__ = [
     "MemorySource",
     "check_outputs",
     "check_state",
+    "snapshot_directory",
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import crc32c
 
+from streamae.config import Config
 from streamae.errors import SnapshotError, StorageError, why
 from streamae.local.durable import replace_file
 from streamae.snapshot import slot
@@ -94,6 +95,13 @@ class DirectoryStore:
     def _saved(self, partition: TopicPartition) -> list[Path]:
         pattern = f"{_prefix(partition)}.*{_SUFFIX}"
         return sorted(self._directory.glob(pattern), key=lambda path: _number(path.name))
+
+
+def snapshot_directory(config: Config) -> DirectoryStore | None:
+    """Return the directory that keeps the snapshots; None where the state topic does."""
+    if config.state_store == "topic":
+        return None
+    return DirectoryStore(Path(config.state.directory), config.state.keep)
 
 
 def _prefix(partition: TopicPartition) -> str:
