@@ -131,7 +131,10 @@ class DetectorConfig(Section, frozen=True):
     ] = 8192
     autoencoder_interval: Annotated[
         Annotated[int, Meta(ge=1)] | None,
-        about("Blocks per block it learns once its memory is filled; null: by `quality`."),
+        about(
+            "Blocks per block it learns once its memory is filled, the covariance twice as often;"
+            " null: by `quality`."
+        ),
     ] = None
     residual_memory: Annotated[
         int,
