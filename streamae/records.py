@@ -226,10 +226,7 @@ class ScoreBlock(msgspec.Struct, kw_only=True):
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody found out about a record; other fields are ignored.
-
-    The record is named by `source`, else by `key` and `event_time`, each as in scores and alerts.
-    """
+    """About the record of `source`, else of `key` and `event_time`; other fields are ignored."""
 
     anomaly: bool
     source: Position | None = None
