@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks [NAME...]
 
-`models`, `peers` and `ablation` take ten to twenty minutes each and run only when they are named.
-Figures of different runs are hard to compare, ratios within one are not: what is compared runs in
-turns. Nothing else should run on the machine.
+`models`, `peers` and `ablation` take ten to twenty minutes each; they and `oracle` run only when
+they are named. Figures of different runs are hard to compare, ratios within one are not: what is
+compared runs in turns. Nothing else should run on the machine.
 """
 
 import argparse
@@ -23,7 +23,10 @@ def main() -> None:
     """Print the machine, then the table of each benchmark."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument(
-        "names", nargs="*", choices=[*NAMES, "models", "peers", "ablation", []], metavar="NAME"
+        "names",
+        nargs="*",
+        choices=[*NAMES, "models", "peers", "ablation", "oracle", []],
+        metavar="NAME",
     )
     names = parser.parse_args().names or NAMES
     # A second thread per matrix product waits for the first more than it helps (see README).

@@ -2,7 +2,8 @@
 
 The rows labelled clean of each public set, drawn at random with replacement (a stationary stream)
 and, where the set has a time order, as they came; and built streams. Beside the share with p below
-the budget stands the share the daemon flags, whose closed loop corrects the p-value.
+the budget stands the share the daemon flags, whose closed loop corrects the p-value, and that of
+its alerts: one for each episode of flagged rows.
 """
 
 from collections.abc import Iterator
@@ -33,11 +34,12 @@ def run() -> list[str]:
     """Return a line per stream, and how many are within a factor of 1.25 and of 2."""
     shares = {name: _shares(x) for name, x in _streams()}
     width = max(map(len, shares))
-    lines = [f"{'share in 1e-3':<{width}}{'rows':>9}{'p <= budget':>13}{'flagged':>9}"]
-    for name, (n, below, flagged) in shares.items():
-        lines.append(f"{name:<{width}}{n:>9,}{below / BUDGET:>13.2f}{flagged / BUDGET:>9.2f}")
+    lines = [f"{'share in 1e-3':<{width}}{'rows':>9}{'p <= budget':>13}{'flagged':>9}{'alerts':>9}"]
+    for name, (n, *measured) in shares.items():
+        below, flagged, alerts = (share / BUDGET for share in measured)
+        lines.append(f"{name:<{width}}{n:>9,}{below:>13.2f}{flagged:>9.2f}{alerts:>9.2f}")
     for kind in ("built", "drawn", "drifting", "in order"):
-        chosen = np.array([share[1:] for name, share in shares.items() if name.startswith(kind)])
+        chosen = np.array([share[1:3] for name, share in shares.items() if name.startswith(kind)])
         if len(chosen):
             off = np.abs(np.log(np.maximum(chosen, 1e-6) / BUDGET))
             within = [(off <= np.log(factor)).sum(axis=0).tolist() for factor in (1.25, 2.0)]
@@ -48,11 +50,17 @@ def run() -> list[str]:
     return lines
 
 
-def _shares(x: Floats) -> tuple[int, float, float]:
-    """Return the rows judged, and the shares of them below the budget and flagged."""
+def _shares(x: Floats) -> tuple[int, float, float, float]:
+    """Return the rows judged, and the shares of them below the budget, flagged, and alerts.
+
+    An alert is what the daemon makes of an episode, all rows being of one key.
+    """
     p_value = judge(x, Config(), "benchmark/0").p_value
     first, flagged = flag(p_value, Config(), BUDGET)
-    return len(flagged), float((p_value[first:] <= BUDGET).mean()), float(flagged.mean())
+    quiet = Config().alerting.quiet_records
+    n_alerts = np.count_nonzero(np.diff(np.flatnonzero(flagged), prepend=-quiet - 1) > quiet)
+    n = len(flagged)
+    return n, float((p_value[first:] <= BUDGET).mean()), float(flagged.mean()), n_alerts / n
 
 
 def _streams() -> Iterator[tuple[str, Floats]]:
