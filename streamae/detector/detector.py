@@ -116,13 +116,10 @@ class Detector:
         drift = self._drift.update(sums.of(self._features), levels)
         weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)
         counted = torch.from_numpy(weights.astype(np.float32)).to(self._device)
-        young = not self._autoencoder.filled
-        # The covariance of z learns twice as often as the autoencoder, but not in the same block.
-        half = max(self._interval // 2, 1)
-        due = young or (self.n_blocks + half // 2) % self._interval == 0
-        if due and self.n_blocks > 0:  # `_start` has learnt the first.
+        autoencoder_due, linear_due = self._due()
+        if autoencoder_due and self.n_blocks > 0:  # `_start` has learnt the first.
             self._learn_autoencoder(evidence, counted)
-        if young or self.n_blocks % half == 0:
+        if linear_due:
             self._linear.update(evidence.imputed, counted, evidence.missing)
             self._refresh()
         begun = self._scaler.update(x, sums)
@@ -144,7 +141,7 @@ class Detector:
             n_withheld=int(np.count_nonzero(~admitted)),
             active_share=self._autoencoder.activity.active_share,
             n_dead_latents=self._autoencoder.activity.n_dead_latents,
-            autoencoder_learned=due,
+            autoencoder_learned=autoencoder_due,
             n_shifted=self._drift.n_shifted,
             drift=drift,
         )
@@ -239,6 +236,17 @@ class Detector:
         return Evidence(
             z, missing, imputed, residual, linear, own, energy, levels, totals[-1], bins
         )
+
+    def _due(self) -> tuple[bool, bool]:
+        """Return whether the autoencoder and the covariance of z learn from this block.
+
+        Young, both learn from every one; then the covariance twice as often as the autoencoder and,
+        where the interval allows, in other blocks, so that none takes long.
+        """
+        if not self._autoencoder.filled:
+            return True, True
+        half = max(self._interval // 2, 1)
+        return (self.n_blocks + half // 2) % self._interval == 0, self.n_blocks % half == 0
 
     def _admit(self, score: Floats) -> Bools:
         """Return which records [n] later p-values may compare with."""
