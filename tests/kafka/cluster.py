@@ -110,6 +110,11 @@ class Cluster:
             consumer.close()
         return ends[0] == ends[1]
 
+    def transactions_ending(self) -> bool:
+        """Return whether a transaction is committed or aborted, but not yet marked so in topics."""
+        states = ["PrepareCommit", "PrepareAbort"]
+        return any(self.admin.list_transactions(state_filters=states).values())
+
     def values(self, topic: str, isolation: str = "read_committed") -> list[bytes]:
         return [record.value for record in self.read(topic, isolation)]
 

@@ -13,6 +13,8 @@ from tests.kafka.stream import RESTART, Run, Stream, assert_equal, undisturbed
 
 N = 3000
 OUTAGE_S = 15
+SENT_S = 0.2
+"""In it the broker takes what a worker had sent before it froze."""
 SMALL_POLLS = {"source": {"max_poll_records": 50}}
 
 pytestmark = [pytest.mark.slow, pytest.mark.kafka]
@@ -31,7 +33,13 @@ def test_broker_that_is_away(fragile: Broker, stream: Stream, tmp_path: Path) ->
     with Run(stream, tmp_path, "outage", SMALL_POLLS) as run:
         daemon = run.daemon().start()
         until(lambda: bool(run.offsets()))
+        daemon.send(signal.SIGSTOP)
+        time.sleep(SENT_S)
+        # Kafka 4.3.1 that stops before it has marked a commit in the topics forgets to where a
+        # partition has no other replica, and the next transaction's end counts for both.
+        until(lambda: not stream.cluster.transactions_ending())
         fragile.stop()
+        daemon.send(signal.SIGCONT)
         time.sleep(OUTAGE_S)
         fragile.start()
         assert not run.done()
