@@ -8,7 +8,9 @@ import pytest
 from streamae.config import Config, DetectorConfig
 from streamae.evaluate import judge
 from streamae.types import Floats
-from tests.benchmarks.ablation import PARTS, Switch, switched_off
+from tests.benchmarks.ablation import PARTS, Switch, figures, switched_off
+from tests.benchmarks.curved import STREAMS
+from tests.benchmarks.curved import stream as curved
 from tests.streams import vectors
 
 SMALL = DetectorConfig(block_size=64, n_latents=32, drift_records=256)
@@ -40,3 +42,12 @@ def test_each_part_matters_while_it_is_off(name: str, whole: Floats) -> None:
     assert not np.array_equal(without, whole, equal_nan=True)
     assert np.isfinite(without[SMALL.block_size :]).all()
     assert np.array_equal(scores(nullcontext), whole, equal_nan=True)
+
+
+@pytest.mark.slow
+def test_the_autoencoder_earns_on_curves() -> None:
+    sets = {name: curved(STREAMS[name]) for name in ("a ring", "products of factors")}
+    with_it, without = (
+        figures(sets, switch)[:, 0] for switch in (nullcontext, PARTS["autoencoder"])
+    )
+    assert (with_it - without > 0.15).all()
