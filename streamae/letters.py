@@ -74,13 +74,15 @@ class Tally:
 
     def lines(self, partition: TopicPartition) -> Iterator[str]:
         """Yield what people need to know."""
-        yield f"{partition}: {self.n_ready:,} dead letters are records by now"
+        n_rejected = sum(n for n, _ in self.rejects.values())
+        n = self.n_ready + n_rejected + self.n_sent + self.n_unknown
+        yield f"{partition}: {self.n_ready:,} of {n:,} dead letters can be read now"
         for reason, (n, first) in self.rejects.items():
-            yield f"  {n:,} still are not: {reason}, {first}"
+            yield f"  {n:,} cannot: {reason}, {first}"
         if self.n_sent:
-            yield f"  {self.n_sent:,} were sent back before"
+            yield f"  {self.n_sent:,} sent back before"
         if self.n_unknown:
-            yield f"  {self.n_unknown:,} do not say which record of this input they are"
+            yield f"  {self.n_unknown:,} without the place of their record in this input"
 
 
 def ready(

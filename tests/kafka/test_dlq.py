@@ -127,7 +127,7 @@ def test_letters_of_one_partition(
     assert main([*asked, "1"]) == 0
     printed = capsys.readouterr()
     assert printed.err == f"--partition: there is no partition 2, only {topic}-0, {topic}-1\n"
-    assert printed.out.startswith(f"{topic}-1: 3 dead letters are records by now\n")
+    assert printed.out.startswith(f"{topic}-1: 3 of 4 dead letters can be read now\n")
     assert printed.out.endswith("\n3 sent\n")
     assert [one.partition for one in cluster.read(topic)] == [0] * N + [1] * (N + len(LONG))
 
