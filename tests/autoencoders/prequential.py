@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from streamae.autoencoders.base import Autoencoder
+from streamae.detector.moments import moments
 from streamae.detector.scaler import Scaler
 from streamae.types import Floats
 
@@ -28,5 +29,5 @@ def prequential_scores(model: Autoencoder, x: Floats, batch_size: int = 256) -> 
         model.partial_fit(z.numpy())
         if start > 0:
             missing = torch.isnan(z)
-            scaler.update(batch, z.nan_to_num(nan=0.0), missing)
+            scaler.update(batch, moments(z.nan_to_num(nan=0.0), missing))
     return scores
