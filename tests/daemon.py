@@ -89,6 +89,16 @@ class Daemon:
             return False
         return True
 
+    @property
+    def n_restored(self) -> int:
+        """How many partitions it has; 0 until all of them are restored."""
+        if not self.ready:
+            return 0
+        try:
+            return len(json.loads(self.get("/status"))["partitions"])
+        except OSError:
+            return 0
+
     def send(self, number: int) -> None:
         """Send a signal, without waiting for what it does."""
         self._running.send_signal(number)

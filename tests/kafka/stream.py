@@ -158,8 +158,9 @@ class Run:
     def complete(self, workers: Iterable[Daemon], timeout_s: float = 120.0) -> int:
         """Wait until everything is committed, then stop; return how often a worker was restarted.
 
-        Workers that end with the code for a restart get one, as from any supervisor. Those that
-        restore a detector are waited for: their last snapshot is the state at the end.
+        Workers that end with the code for a restart get one, as from any supervisor. The last
+        snapshots are the states at the end, so detectors that are being restored are waited for,
+        and so are partitions that are still those of a static member that was killed.
         """
         daemons = list(workers)
         restarts = 0
@@ -171,7 +172,7 @@ class Run:
                     assert code == RESTART, daemon.log.read_text()[-4000:]
                     daemon.start()
                     restarts += 1
-            return self.done() and all(daemon.ready for daemon in daemons)
+            return self.done() and sum(daemon.n_restored for daemon in daemons) == self._n
 
         until(finished, timeout_s)
         for daemon in daemons:
