@@ -75,8 +75,8 @@ class Tally:
     def lines(self, partition: TopicPartition) -> Iterator[str]:
         """Yield what people need to know."""
         n_rejected = sum(n for n, _ in self.rejects.values())
-        n = self.n_ready + n_rejected + self.n_sent + self.n_unknown
-        yield f"{partition}: {self.n_ready:,} of {n:,} dead letters can be read now"
+        total = self.n_ready + n_rejected + self.n_sent + self.n_unknown
+        yield f"{partition}: {self.n_ready:,} of {total:,} dead letters can be read now"
         for reason, (n, first) in self.rejects.items():
             yield f"  {n:,} cannot: {reason}, {first}"
         if self.n_sent:

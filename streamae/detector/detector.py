@@ -50,17 +50,16 @@ class Detector:
         """Blocks learnt."""
         self._interval = config.learning_interval
         self._device = torch.device(resolve_device(config.device))
-        n_context = context.n_columns
-        self._features = slice(n_context, None)
-        self._scaler = Scaler(n_context + n_features, config.memory, context.n_scaled)
-        self._autoencoder = build(config, n_context + n_features, self._device)
+        self._features = slice(context.n_columns, None)
+        n_columns = context.n_columns + n_features
+        self._scaler = Scaler(n_columns, config.memory, context.n_scaled)
+        self._autoencoder = build(config, n_columns, self._device)
         ridge = config.covariance_ridge
-        self._linear = Whitener(n_context + n_features, ridge, config.memory, self._device)
+        self._linear = Whitener(n_columns, ridge, config.memory, self._device)
         residual_memory = max(config.residual_memory, RECORDS_PER_FEATURE * n_features)
         self._residual = Whitener(n_features, ridge, residual_memory, self._device)
-        self._histograms = MarginalHistograms(
-            n_features, config, self._generator("histograms"), self._device
-        )
+        placed = self._generator("histograms")
+        self._histograms = MarginalHistograms(n_features, config, placed, self._device)
         self._persistence = Persistence(config.block_size, config.autoencoder_memory)
         self._calibrator = Calibrator(config.calibration_memory)
         self._guard = guard.Guard()

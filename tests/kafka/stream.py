@@ -273,8 +273,10 @@ def assert_equal(found: Result, expected: Result) -> None:
     for (channel, number), wanted in expected.outputs.items():
         log = found.outputs[channel, number]
         for at, (one, other) in enumerate(zip(log, wanted, strict=False)):
-            where = f"{channel}-{number}, message {at} of {len(log)}, {len(wanted)} expected"
-            assert one == other, f"{where}: {one} instead of {other}"
+            assert one == other, (
+                f"{channel}-{number}, message {at} of {len(log)}, {len(wanted)} expected:"
+                f" {one} instead of {other}"
+            )
         assert len(log) == len(wanted), f"{channel}-{number}"
     different = [
         number for number, state in expected.states.items() if found.states[number] != state
