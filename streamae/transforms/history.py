@@ -45,7 +45,7 @@ class History:
         counts = np.bincount(place, minlength=len(places))
         ends = np.cumsum(counts + depth)
         joined = np.empty((len(x) + depth * len(places), n_columns), np.float32)
-        starts = np.concatenate([[0], ends[:-1]])
+        starts = ends - counts - depth
         identities = [_identity(key) for key in places]
         for identity, start in zip(identities, starts.tolist(), strict=True):
             joined[start : start + depth] = self._last(identity)

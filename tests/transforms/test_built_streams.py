@@ -1,5 +1,7 @@
 """Streams whose anomalies only a transform shows, each with and without it."""
 
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
@@ -161,6 +163,21 @@ def test_categories_that_do_not_exist_or_do_not_fit(missing_share: float) -> Non
 def with_holes(x: Floats) -> Floats:
     """Return x[n, d] with 5 % of the values missing."""
     return np.where(np.random.default_rng(3).random(x.shape) < 0.05, np.float32(np.nan), x)
+
+
+@pytest.mark.parametrize("n", [511, 512, 513])
+def test_a_detector_can_be_asked_and_saved_wherever_a_block_ends(n: int, tmp_path: Path) -> None:
+    x, times, _ = daily(n + 1)
+    x[:, 2] = np.arange(n + 1)  # A counter.
+    taught = Detector(device="cpu", calendar=True, lag=2, heavy_tails="auto")
+    taught.learn(x[:n], times[:n])
+    taught.save(tmp_path / "state")
+    detector = Detector.load(tmp_path / "state", device="cpu")
+    row, time = x[n:], times[n:]
+    asked, parts = detector.score(row, time), detector.explain(row[0], int(time[0]))
+    assert parts.observed[2] == 1.0
+    assert detector.score(row[:0]).score.shape == (0,)
+    np.testing.assert_array_equal(detector.score_learn(row, time).score, asked.score)
 
 
 def test_missing_values_through_each_transform() -> None:

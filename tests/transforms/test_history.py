@@ -19,6 +19,12 @@ def test_rows_before_are_those_of_the_same_key_latest_first() -> None:
     np.testing.assert_array_equal(after[:, :, 0], [[3, 2], [10, missing], [20, missing]])
 
 
+def test_no_rows_have_none_before_them() -> None:
+    history = History(depth=2, n_columns=3, max_keys=10)
+    assert history.before(np.empty((0, 3), np.float32), []).shape == (0, 2, 3)
+    assert history.keep() == 0
+
+
 @pytest.mark.parametrize("size", [1, 3, 7, 50])
 def test_pieces_give_what_the_whole_gives(size: int) -> None:
     rng = np.random.default_rng(0)
