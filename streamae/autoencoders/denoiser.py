@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from streamae.numerics.cholesky import cholesky
 from streamae.numerics.state import Stateful
 
 
@@ -18,7 +19,7 @@ class LinearDenoiser(Stateful):
 
     def __init__(self, n_features: int, ridge: float, device: torch.device) -> None:
         k = 1 + n_features
-        self._ridge_identity = ridge * torch.eye(k, dtype=torch.float64, device=device)
+        self._ridge = ridge
         self.gram = torch.zeros(k, k, device=device)
         self.cross = torch.zeros(k, n_features, device=device)
         self.decoder = torch.zeros(k, n_features, device=device)
@@ -32,8 +33,8 @@ class LinearDenoiser(Stateful):
         weighted = (inputs * (weights / len(weights))[:, None]).T
         self.gram.lerp_(torch.mm(weighted, inputs), rate)
         self.cross.lerp_(torch.mm(weighted, clean), rate)
-        cholesky = torch.linalg.cholesky(self.gram.double() + self._ridge_identity)
-        self.decoder = torch.cholesky_solve(self.cross.double(), cholesky).float().contiguous()
+        factor = cholesky(self.gram, self._ridge)
+        self.decoder = torch.cholesky_solve(self.cross.double(), factor).float().contiguous()
 
 
 class Comparison(Stateful):
@@ -49,13 +50,13 @@ class Comparison(Stateful):
         identity = torch.eye(n_features, device=device)
         self.covariances = identity.repeat(2, 1, 1)
         """[2, d, d], of the linear denoiser's residuals and of the autoencoder's."""
-        self._ridge_identity = ridge * identity.double()
+        self._ridge = ridge
         self.nats = 0.0
 
     def update(self, residuals: Tensor, weights: Tensor, rate: float) -> None:
         """Learn both residuals [2, n, d] of a block, whose share in the covariances is `rate`."""
         weighted = (residuals * weights[:, None]).mT
         self.covariances.baddbmm_(weighted, residuals, beta=1.0 - rate, alpha=rate / len(weights))
-        cholesky = torch.linalg.cholesky(self.covariances + self._ridge_identity)
-        linear, own = cholesky.diagonal(dim1=1, dim2=2).log().sum(1).tolist()
+        diagonals = cholesky(self.covariances, self._ridge).diagonal(dim1=1, dim2=2)
+        linear, own = diagonals.log().sum(1).tolist()
         self.nats = max(2.0 * (linear - own), 0.0)

@@ -9,6 +9,7 @@ from streamae.autoencoders import loss
 from streamae.autoencoders.network import Network, clip
 from streamae.autoencoders.online import OnlineAutoencoder
 from streamae.config import DetectorConfig
+from streamae.numerics.cholesky import cholesky
 from streamae.numerics.corruption import corrupt
 from streamae.numerics.optimizer import Adam
 
@@ -146,7 +147,5 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
         self.linear_decoder = self._ridge_regression(self.gram[:k, :k], self.cross[:k])
 
     def _ridge_regression(self, gram: Tensor, cross: Tensor) -> Tensor:
-        ridged = gram.double()
-        ridged.diagonal().add_(self._ridge)
-        cholesky = torch.linalg.cholesky(ridged)
-        return torch.cholesky_solve(cross.double(), cholesky).float().contiguous()
+        factor = cholesky(gram, self._ridge)
+        return torch.cholesky_solve(cross.double(), factor).float().contiguous()

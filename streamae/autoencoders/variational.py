@@ -10,6 +10,9 @@ from streamae.autoencoders.base import Autoencoder, linear
 from streamae.autoencoders.batch import Batch, to_array
 from streamae.types import Floats
 
+LOG_VARIANCE = 20.0
+"""log s^2 ends here, where no code is any more: exp of more than 88 is infinite in float32."""
+
 LAYERS = ("encoder", "mean", "log_variance", "decoder", "output", "output_variance")
 
 
@@ -53,7 +56,8 @@ class VariationalAutoencoder(Autoencoder):
     def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return m and log s^2 of q(z | x), [n, h] each."""
         hidden = self._linear("encoder", x).tanh()
-        return self._linear("mean", hidden), self._linear("log_variance", hidden)
+        log_variance = self._linear("log_variance", hidden)
+        return self._linear("mean", hidden), log_variance.clamp(-LOG_VARIANCE, LOG_VARIANCE)
 
     def _likelihood(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Return mu and v of p(x | z) for codes[n, h], [n, d] each."""

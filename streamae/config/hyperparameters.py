@@ -18,6 +18,9 @@ class Quality(NamedTuple):
     autoencoder_interval: int
 
 
+MOST = 1000
+"""Weight of a term of the loss beside that of the squared error: with more nothing else counts."""
+
 QUALITIES = {"fast": Quality(128, 16), "default": Quality(256, 8), "high": Quality(512, 2)}
 
 
@@ -86,29 +89,30 @@ class DetectorConfig(Section, frozen=True):
         Annotated[float, Meta(gt=0, le=1)] | None, about("Step of Adam on the weights.")
     ] = None
     weight_decay: Annotated[
-        Annotated[float, Meta(ge=0)] | None,
+        Annotated[float, Meta(ge=0, le=MOST)] | None,
         about("Weight of half the sum of squared weights in the loss (lambda)."),
     ] = None
     l1_weight: Annotated[
-        Annotated[float, Meta(ge=0)] | None, about("Weight of the code's size in the loss (alpha).")
+        Annotated[float, Meta(ge=0, le=MOST)] | None,
+        about("Weight of the code's size in the loss (alpha)."),
     ] = None
     sparsity_target: Annotated[
-        Annotated[float, Meta(gt=0, lt=1)] | None,
+        Annotated[float, Meta(ge=1e-4, le=1 - 1e-4)] | None,
         about("Mean activation the latents are drawn to (rho)."),
     ] = None
     sparsity_weight: Annotated[
-        Annotated[float, Meta(ge=0)] | None,
+        Annotated[float, Meta(ge=0, le=MOST)] | None,
         about("Weight of KL(rho || mean activation) in the loss (beta)."),
     ] = None
     k: Annotated[
         Annotated[int, Meta(ge=1)] | None, about("Latents kept per record, the largest ones.")
     ] = None
     contraction_weight: Annotated[
-        Annotated[float, Meta(ge=0)] | None,
+        Annotated[float, Meta(ge=0, le=MOST)] | None,
         about("Weight of the squared norm of the code's Jacobian in the loss (gamma)."),
     ] = None
     corruption_noise: Annotated[
-        Annotated[float, Meta(ge=0)] | None,
+        Annotated[float, Meta(ge=0, le=10)] | None,
         about("Noise the autoencoder has to undo, in standard deviations; 0.1 to 0.5."),
     ] = None
     corruption_masking: Annotated[
@@ -120,11 +124,11 @@ class DetectorConfig(Section, frozen=True):
         about("Share of values that become 1 or -1 standard deviation while learning."),
     ] = None
     ridge: Annotated[
-        float, about("Added to the code's second moments before the decoder is solved.", gt=0)
+        float, about("Added to the code's second moments before the decoder is solved.", ge=1e-6)
     ] = 0.001
     covariance_ridge: Annotated[
         float,
-        about("Variance below which a direction counts as noise, in feature variances.", gt=0),
+        about("Variance below which a direction counts as noise, in feature variances.", ge=1e-6),
     ] = 0.003
     autoencoder_memory: Annotated[
         int, about("Records the autoencoder's sums look back over, of those it learns.", ge=4096)

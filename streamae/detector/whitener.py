@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from streamae.numerics.cholesky import cholesky
 from streamae.numerics.state import Stateful
 from streamae.types import Longs
 
@@ -24,14 +25,13 @@ class Whitener(Stateful):
         self._ridge = ridge
         self._memory = float(memory)
         self._identity = torch.eye(n_features, dtype=torch.float64, device=device)
-        self._ridge_identity = ridge * self._identity
         self.covariance = self._identity.clone()
         self.count = 0.0
         self.refresh()
 
     def refresh(self) -> None:
-        cholesky = torch.linalg.cholesky(self.covariance + self._ridge_identity)
-        inverse = torch.linalg.solve_triangular(cholesky, self._identity, upper=False)
+        factor = cholesky(self.covariance, self._ridge)
+        inverse = torch.linalg.solve_triangular(factor, self._identity, upper=False)
         self._factor: Tensor = inverse.T.float().contiguous()
 
     @property
