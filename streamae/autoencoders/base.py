@@ -18,6 +18,28 @@ from streamae.numerics.seeds import generator
 from streamae.numerics.state import State, check_alike, prefixed, within
 from streamae.types import Floats, Longs
 
+LARGEST = torch.finfo(torch.float32).max
+
+RANGES = {
+    "n_latents": (1, math.inf),
+    "n_hidden": (1, math.inf),
+    "n_samples": (1, math.inf),
+    "n_classes": (2, math.inf),
+    "learning_rate": (0.0, 1.0),
+    "limit": (0.0, 1e6),
+    "weight_decay": (0.0, 1000.0),
+    "l1_weight": (0.0, 1000.0),
+    "sparsity_weight": (0.0, 1000.0),
+    "contraction_weight": (0.0, 1000.0),
+    "sparsity_target": (1e-4, 1.0 - 1e-4),
+    "corruption_noise": (0.0, 1000.0),
+    "corruption_masking": (0.0, 1.0 - 1e-6),
+    "corruption_salt_and_pepper": (0.0, 1.0),
+    "smallest_variance": (1e-6, math.inf),
+    "label_smoothing": (0.0, 1.0),
+}
+"""What hyperparameters may be, so that float32 holds all that follows from them."""
+
 
 @dataclass(eq=False, kw_only=True)
 class Autoencoder(ABC):
@@ -27,7 +49,8 @@ class Autoencoder(ABC):
     standardised. The model is a function of its hyperparameters and the batches it has learnt, bit
     for bit on the same machine, library versions and number of threads. Every method that takes
     records raises ValueError when they are not numbers [n >= 1, d], one is infinite, or d is not
-    that of the first batch; those that need a model also do so before the first batch.
+    that of the first batch; those that need a model also do so before the first batch. So does the
+    constructor for a hyperparameter that is out of range.
     """
 
     n_latents: int = 64
@@ -36,14 +59,19 @@ class Autoencoder(ABC):
     """Step size of Adam (Kingma and Ba, 2015)."""
     weight_decay: float = 0.0
     """lambda: the cost has lambda / 2 times the sum of the squared weights, biases left out."""
-    limit: float = math.inf
-    """The network reads and learns values within +-limit; scores see them whole."""
+    limit: float = 1e6
+    """The network reads and learns values within +-limit, by default what float32 can square and
+    square again; scores see them whole."""
     seed: int = 0
     """Changes every random choice."""
     device: str = "cpu"
     """`cpu`, `cuda`, or `auto` for CUDA where there is one."""
 
     def __post_init__(self) -> None:
+        for name, (least, most) in RANGES.items():
+            value = getattr(self, name, least)
+            if not least <= value <= most:
+                raise ValueError(f"{name} must lie between {least} and {most}, not {value}")
         self._device = torch.device(resolve_device(self.device))
         self._n_features = 0
         self._n_batches = 0
@@ -113,8 +141,8 @@ class Autoencoder(ABC):
 
     @torch.no_grad()
     def score(self, x: npt.ArrayLike) -> Floats:
-        """Return how anomalous the records x[n, d] are, [n], higher being odder."""
-        return to_array(self._score(self._batch(x)))
+        """Return how anomalous the records x[n, d] are, [n], higher being odder, kept finite."""
+        return to_array(self._score(self._batch(x)).clamp(max=LARGEST))
 
     @torch.no_grad()
     def total_cost(self, x: npt.ArrayLike) -> float:

@@ -27,7 +27,7 @@ class SparseAutoencoder(ShallowAutoencoder):
     learning_rate: float = 1e-2
     weight_decay: float = 1e-4
     sparsity_target: float = 0.1
-    """rho, the share a unit is to be active, in (0, 1)."""
+    """rho, the share a unit is to be active, from 0.0001 to 0.9999."""
     sparsity_weight: float = 3.0
     """beta."""
 
@@ -35,8 +35,6 @@ class SparseAutoencoder(ShallowAutoencoder):
         super().__post_init__()
         if self.activation not in ("sigmoid", "tanh"):
             raise ValueError(f"the code is sigmoid or tanh, not {self.activation}")
-        if not 0.0 < self.sparsity_target < 1.0:
-            raise ValueError(f"sparsity_target must lie in (0, 1), not {self.sparsity_target}")
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Tensor:  # noqa: ARG002
         codes = self.encode(batch.x)

@@ -1,5 +1,6 @@
 """What every model of the registry promises."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from river.datasets import Shuttle
 
 from streamae.autoencoders import MODELS, Autoencoder
+from streamae.autoencoders.base import RANGES
 from streamae.evaluate import UNJUDGED_ROWS
 from streamae.labelled import LabelledStream, read
 from streamae.numerics.ranking import roc_auc
@@ -143,6 +145,37 @@ def test_wild_values_are_scored_whole_and_learnt_within_the_limit(name: str) -> 
     first, second = (make(name, limit=3.0).partial_fit(x) for x in (wild, cut))
     assert_same(first, second)
     assert first.score(wild)[0] > 1e3 * abs(second.score(cut)[0])
+
+
+@pytest.mark.parametrize("size", [1e-38, 1e-30, 1e8, 1e30, 3e38])
+def test_values_of_any_size_leave_numbers(name: str, size: float) -> None:
+    extreme = (np.sign(X) * np.float32(size)).astype(np.float32)
+    mixed = np.where(np.arange(D) % 2, extreme, X).astype(np.float32)
+    for model in (fitted(name), make(name).fit(extreme, 3, 50), make(name).fit(mixed, 3, 50)):
+        for x in (extreme, mixed, X):
+            assert np.isfinite(model.partial_fit(x).score(x)).all()
+            assert np.isfinite(model.reconstruct(x)).all()
+            assert np.isfinite(model.transform(x)).all()
+            assert np.isfinite(model.total_cost(x))
+        assert all(np.isfinite(array).all() for array in model.state_dict().values())
+
+
+@pytest.mark.parametrize("d", [1, 40])
+def test_one_feature_and_more_features_than_records(name: str, d: int) -> None:
+    x = np.random.default_rng(0).standard_normal((8, d)).astype(np.float32)
+    model = make(name).fit(x, 3, 4)
+    assert model.reconstruct(x).shape == (8, d)
+    assert np.isfinite(model.score(x)).all()
+
+
+def test_hyperparameters_out_of_range_are_named(name: str) -> None:
+    model = make(name)
+    for key, (least, most) in RANGES.items():
+        if hasattr(model, key):
+            for value in (least - 1e-3, most + 1e-3, math.nan):
+                if value < math.inf or math.isnan(value):
+                    with pytest.raises(ValueError, match=f"^{key} must lie between"):
+                        make(name, **{key: value})
 
 
 @pytest.mark.parametrize(
