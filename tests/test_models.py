@@ -33,9 +33,15 @@ def log() -> MemoryLog:
 
 
 def settings(model: ModelName) -> Config:
-    """Return a configuration that also learns every other block only, once its memory is full."""
+    """Return a configuration that learns every other block only, once its small memory is full."""
     detector = DetectorConfig(
-        model=model, block_size=64, warmup_records=256, n_latents=16, device="cpu"
+        model=model,
+        block_size=64,
+        warmup_records=256,
+        n_latents=16,
+        autoencoder_memory=256,
+        autoencoder_interval=2,
+        device="cpu",
     )
     return msgspec.structs.replace(config(), detector=detector)
 

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import streamae
+from streamae.autoencoders import MODELS
 
 SLOW = ("torch", "river", "numpy", "pandas")
 
@@ -26,5 +27,6 @@ def test_public_names() -> None:
     for name in streamae.__all__:
         assert getattr(streamae, name)
         assert name in dir(streamae)
+    assert set(MODELS.values()) <= {getattr(streamae, name) for name in streamae.__all__}
     with pytest.raises(AttributeError, match="no attribute 'Model'"):
         streamae.Model  # noqa: B018

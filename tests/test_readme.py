@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
-EXAMPLES = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
+PYTHON_API = README.split("\n## Python API\n")[1].split("\n## ")[0]
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PYTHON_API, re.M | re.S)
 ON_FILES = README.split("### With files\n")[1].split("\n### ")[0]
 COMMANDS = re.findall(r"^(.*?streamae .*?)(?:  +#.*)?$", ON_FILES.split("```")[1], re.M)
 ROWS = [(row % 7, row % 5 if row % 100 else 50) for row in range(3_000)]
@@ -22,7 +23,8 @@ DRAFT = re.findall(r"`(streamae config init .*?)`", ON_FILES)
 
 
 def test_the_readme_has_examples() -> None:
-    assert len(EXAMPLES) >= 3
+    assert len(EXAMPLES) >= 5
+    assert len(EXAMPLES) == README.count("```python\n")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.splitlines()[0])

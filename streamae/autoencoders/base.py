@@ -33,7 +33,7 @@ RANGES = {
     "contraction_weight": (0.0, 1000.0),
     "sparsity_target": (1e-4, 1.0 - 1e-4),
     "corruption_noise": (0.0, 1000.0),
-    "corruption_masking": (0.0, 1.0 - 1e-6),
+    "corruption_masking": (0.0, math.nextafter(1.0, 0.0)),
     "corruption_salt_and_pepper": (0.0, 1.0),
     "smallest_variance": (1e-6, math.inf),
     "label_smoothing": (0.0, 1.0),

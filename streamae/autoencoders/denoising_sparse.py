@@ -44,6 +44,10 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
 
     Once the sums are filled, fewer records are learnt, and a group of the decoder's rows is solved
     for at a time. The leading blocks of G and Q give the best linear denoiser, for `comparison`.
+
+    Vincent, Larochelle, Lajoie, Bengio and Manzagol, Stacked denoising autoencoders, 2010, for the
+    task; solving for the linear map as in Chen, Xu, Weinberger and Sha, Marginalized denoising
+    autoencoders for domain adaptation, 2012.
     """
 
     learnt = (*OnlineAutoencoder.learnt, "network", "adam", "gram", "cross", "linear_decoder")

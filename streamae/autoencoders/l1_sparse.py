@@ -15,9 +15,9 @@ class L1SparseAutoencoder(ShallowAutoencoder):
 
         cost = squared error + alpha / n sum of |codes| + lambda / 2 (|W|^2 + |V|^2)
 
-    The weight decay keeps the penalty from being evaded by small codes and a large decoder. Ranzato
-    et al., Sparse feature learning for deep belief networks, 2007; Glorot, Bordes and Bengio, Deep
-    sparse rectifier neural networks, 2011.
+    The weight decay keeps the penalty from being evaded by small codes and a large decoder. Glorot,
+    Bordes and Bengio, Deep sparse rectifier neural networks, 2011; the penalty is that of sparse
+    coding (Olshausen and Field, Sparse coding with an overcomplete basis set, 1997).
     """
 
     weight_decay: float = 1e-4

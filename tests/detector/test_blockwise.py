@@ -88,7 +88,7 @@ def test_a_state_of_another_form(rows: np.ndarray, message: str) -> None:
         ({"seed": "zero"}, "seed: expected a whole number of at least 0, got 'zero'"),
         ({"n_latents": 0}, "n_latents: expected a whole number from 1 to 8192 or null, got 0"),
         ({"calendar": "yes"}, "calendar: expected true or false, got 'yes'"),
-        ({"ridge": float("inf")}, "ridge: expected a number of more than 0, got inf"),
+        ({"ridge": float("inf")}, "ridge: expected a number of at least 1e-06, got inf"),
         ({"diff": [1]}, "diff: expected a list of text or auto, got [1]"),
         (
             {"quality": "hihg"},
