@@ -11,6 +11,8 @@ and Candes, 2021, arXiv:2106.00170), on the logarithm.
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from streamae.config import Budget
 from streamae.types import NO_TIMESTAMP, Longs
 
@@ -31,7 +33,12 @@ RECORDS_PER_STEP = 10_000.0
 """Records in which that many can move it, at least: a large budget is not followed by the block."""
 
 DAY_MS = 86_400_000
-"""Over which the record rate is estimated where the budget names no period."""
+"""Over which the record rate is estimated where the budget names no period. What is further behind
+than that is no late record, but a clock that was set back."""
+
+SPREADS = 4
+"""A stream of few records is not silent for so many interquartile ranges of a block's times: evenly
+spread, they are two."""
 
 
 class Ledger(NamedTuple):
@@ -43,7 +50,7 @@ class Ledger(NamedTuple):
     """Decayed count of records, as is the time they took."""
     elapsed_ms: float = 0.0
     latest_ms: int = NO_TIMESTAMP
-    """Latest event time of a finished block."""
+    """Latest event time that a finished block came to, its median: single clocks may be wrong."""
 
 
 class AlertBudget:
@@ -91,15 +98,18 @@ class AlertBudget:
         known = timestamps_ms[timestamps_ms != NO_TIMESTAMP]
         if not known.size:
             return
-        first, latest = self.ledger.latest_ms, int(known.max())
-        if first == NO_TIMESTAMP:
-            self.ledger = self.ledger._replace(latest_ms=latest)
+        lower, middle, upper = np.sort(known)[known.size * np.array([1, 2, 3]) // 4].tolist()
+        before = self.ledger.latest_ms
+        if before == NO_TIMESTAMP or middle < before - DAY_MS:
+            self.ledger = self.ledger._replace(latest_ms=middle)
             return
-        # Event time that runs backwards adds records but no time.
-        elapsed = max(latest - first, 0)
+        # Event time that runs backwards adds records but no time. And silence makes no stream slow:
+        # what comes after a night without records, or a clock that jumped, has the rate of before.
+        longest = max(self._per_ms, SPREADS * (upper - lower))
+        elapsed = min(max(middle - before, 0), longest)
         memory = math.exp(-elapsed / self._per_ms)
         self.ledger = self.ledger._replace(
             records=self.ledger.records * memory + known.size,
             elapsed_ms=self.ledger.elapsed_ms * memory + elapsed,
-            latest_ms=max(first, latest),
+            latest_ms=max(before, middle),
         )

@@ -50,6 +50,41 @@ def test_time_that_runs_backwards_is_no_time() -> None:
     assert budget.ledger.latest_ms == before.latest_ms
 
 
+def seconds(n_blocks: int, start_s: int = 0) -> list[np.ndarray]:
+    """Return the event times of blocks of a record per second."""
+    return [1000 * (start_s + np.arange(at * 256, (at + 1) * 256)) for at in range(n_blocks)]
+
+
+def test_wrong_clock_of_a_single_record_does_not_move_the_share() -> None:
+    budget, year_9999 = AlertBudget(parse_budget("20 per day")), 253_402_300_799_000
+    for number, times in enumerate(seconds(2000, start_s=1_700_000_000)):
+        times[5] = (year_9999, 1, times[5])[min(number % 100, 2)]
+        budget.observe(times)
+    assert budget.share == pytest.approx(20 / 86_400, rel=0.01)
+
+
+def test_clock_that_was_wrong_for_long_is_made_up_for() -> None:
+    budget, now, year = AlertBudget(parse_budget("20 per hour")), 1_700_000_000, 365 * 86_400
+    for times in (*seconds(50, now), *seconds(50, now + year), *seconds(1, now + 2 * 12_800)):
+        budget.observe(times)
+    assert budget.share < 4 * 20 / 3600
+    for times in seconds(100, now + 3 * 12_800):
+        budget.observe(times)
+    assert budget.share == pytest.approx(20 / 3600, rel=0.02)
+
+
+def test_silence_is_no_reason_to_flag_what_comes_after_it() -> None:
+    budget, night = AlertBudget(parse_budget("20 per hour")), 8 * 3600
+    for times in (*seconds(100), *seconds(1, 25_600 + night)):
+        budget.observe(times)
+    assert budget.share < 4 * 20 / 3600
+
+
+def test_stream_of_few_records_is_slow_and_not_silent() -> None:
+    assert tracked("20 per day", HOUR_MS).share == MOST_SHARE
+    assert tracked("2 per day", HOUR_MS).share == pytest.approx(2 / 24, rel=0.01)
+
+
 def test_share_stays_within_sense() -> None:
     assert tracked("1000000 per minute", HOUR_MS).share == MOST_SHARE
     dense = AlertBudget(parse_budget("1 per week"))
