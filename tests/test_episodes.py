@@ -92,6 +92,12 @@ def test_event_time_that_runs_backwards_passes_no_cooldown() -> None:
     assert opened(machine, [10, 100], np.sort(SECONDS)[::-1].copy()) == [10]
 
 
+def test_clock_that_was_ahead_silences_its_key_no_longer_than_until_it_is_set_back() -> None:
+    wrong = SECONDS.copy()
+    wrong[10:12] += 365 * 86_400_000
+    assert opened(episodes(cooldown=Duration(60)), [10, 11, 100, 130], wrong) == [10, 100]
+
+
 def test_without_event_time_there_is_no_cooldown_by_it() -> None:
     unknown = np.full(END, NO_TIMESTAMP, np.int64)
     assert opened(episodes(cooldown=Duration(60)), [10, 100], unknown) == [10, 100]
