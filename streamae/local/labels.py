@@ -1,6 +1,8 @@
 """Lines of a file as labels; a label's offset is the number of its line."""
 
+import os
 from pathlib import Path
+from typing import BinaryIO
 
 from streamae.errors import ConfigError, StorageError, why
 from streamae.types import LabelBatch, TopicPartition
@@ -10,7 +12,7 @@ class FileLabels:
     """One file with the labels of every partition, read as it grows.
 
     A line counts once its line feed is there; the last line of a file that is not followed counts
-    without.
+    without. Where an editor has put another file in its place, that is read on from the same line.
     """
 
     def __init__(self, path: str, *, follow: bool) -> None:
@@ -19,7 +21,7 @@ class FileLabels:
         self._follow = follow
         self._line = 0
         try:
-            self._file = Path(path).open("rb")  # noqa: SIM115 - stays open.
+            self._file = self._open()
         except OSError as error:
             raise ConfigError(f"labels.source: cannot read {path}: {why(error)}") from error
 
@@ -29,6 +31,7 @@ class FileLabels:
         Raise `StorageError` when the file cannot be read or has become shorter than `offset`.
         """
         try:
+            self._follow_replacement()
             self._go_to(offset)
             lines: list[bytes | None] = []
             while len(lines) < limit and (line := self._next()) is not None:
@@ -40,6 +43,20 @@ class FileLabels:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _open(self) -> BinaryIO:
+        return Path(self._path).open("rb")
+
+    def _follow_replacement(self) -> None:
+        """Begin again with the file that has taken the place of the open one, or was cut."""
+        try:
+            there = Path(self._path).stat()
+        except FileNotFoundError:  # Moved away, and no new one there yet.
+            return
+        same = os.path.samestat(there, os.fstat(self._file.fileno()))
+        if not same or there.st_size < self._file.tell():
+            self._file.close()
+            self._file, self._line = self._open(), 0
 
     def _go_to(self, offset: int) -> None:
         if offset < self._line:

@@ -50,6 +50,9 @@ REFIT_BLOCKS = 16
 SCORE_SCALE = 30.0
 """Large beside latents, which are of order 1: the score is believed from the first labels on."""
 
+MOST = 2**63 - 1
+"""Largest offset or event time of a log; JSON has larger numbers."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _decoder = msgspec.json.Decoder(Label)
 
@@ -167,14 +170,16 @@ class Supervision:
         if (source := label.source) is not None:
             if (source.topic, source.partition) != self._partition:
                 return None
-            if source.offset < 0:
-                raise ValueError("a negative offset")
+            if not 0 <= source.offset <= MOST:
+                raise ValueError("no offset")
             return Target(source.offset, 0, 0, label.anomaly)
         moment = label.event_time
         if moment is None:
             raise ValueError("neither source nor event_time")
         if isinstance(moment, datetime):
             moment = (moment - _EPOCH) // timedelta(milliseconds=1)
+        if abs(moment) > MOST:
+            raise ValueError("no event time")
         return Target(-1, moment, text_digest(label.key), label.anomaly)
 
     def _match(self, last_offset: int, done: Labelled) -> int:

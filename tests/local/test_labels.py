@@ -44,6 +44,27 @@ def test_file_that_lost_lines_is_refused(path: Path) -> None:
     log.close()
 
 
+def test_file_that_an_editor_replaced_is_read_on(path: Path) -> None:
+    log = FileLabels(str(path), follow=True)
+    assert log.read(PARTITION, 0, 9).next_offset == 3
+    edited = path.with_name("edited")
+    edited.write_bytes(path.read_bytes() + b"d\n")
+    path.unlink()
+    assert log.read(PARTITION, 3, 9) == ([], 3)
+    edited.rename(path)
+    assert log.read(PARTITION, 3, 9) == ([b"d\n"], 4)
+    log.close()
+
+
+def test_file_that_is_cut_while_it_is_read_is_refused(path: Path) -> None:
+    log = FileLabels(str(path), follow=True)
+    assert log.read(PARTITION, 0, 9).next_offset == 3
+    path.write_bytes(b"a\n")
+    with pytest.raises(StorageError, match="fewer than the 3 labels"):
+        log.read(PARTITION, 3, 9)
+    log.close()
+
+
 def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"labels\.source"):
         FileLabels(str(tmp_path / "none"), follow=False)
