@@ -8,6 +8,7 @@ disk. What a crash leaves behind it in an output file is cut off at the next sta
 import base64
 import fcntl
 import os
+import stat
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -191,7 +192,8 @@ def _append(channel: Channel, file: BinaryIO, outputs: Iterable[Output]) -> None
         return
     file.writelines(lines)
     file.flush()
-    if file is not sys.stdout.buffer:
+    # Pipes and devices cannot be waited for.
+    if file is not sys.stdout.buffer and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         os.fsync(file.fileno())
 
 

@@ -51,8 +51,11 @@ class FileSource:
         self._listener: AssignmentListener | None = None
         self._assigned = False
         self._line = 0
+        self._sought = 0
+        """Line to pass over the others to."""
         self._lines: list[bytes] = []
-        self._rest = b""
+        self._rest: list[bytes] = []
+        """Pieces of the line whose line feed has not come yet."""
         self._ended = False
 
     def start(self, listener: AssignmentListener) -> None:
@@ -60,10 +63,15 @@ class FileSource:
         self._listener = listener
 
     def poll(self, timeout_s: float) -> Poll:
-        """Return the next lines, or nothing when none came within `timeout_s`."""
+        """Return the next lines, or nothing when none came within `timeout_s`.
+
+        Raise `StorageError` when the file cannot be read or has fewer lines than were sought.
+        """
         if not self._assigned and self._listener is not None:
             self._assigned = True
             self._listener.on_assign([self.partition])
+        if self._line < self._sought and not self._pass_over():
+            return Poll()
         if not self._lines and not self._ended:
             self._fill(timeout_s)
         batch = self._batch()
@@ -77,17 +85,16 @@ class FileSource:
         offset: int | None,
         fallback: int | None = None,
     ) -> int:
-        """Go to line `offset`; standard input goes on at `fallback`."""
+        """Go to line `offset`; standard input goes on at `fallback`.
+
+        The lines before it are passed over in the next polls: a file of months takes minutes.
+        """
         if self._stdin:
             self._line = fallback if fallback is not None else offset or 0
             return self._line
         self._rewind()
-        if not self._skip(offset or 0):
-            raise StorageError(
-                f"{self._config.path} has fewer than the {offset} lines already read: it was cut"
-                " or replaced; move the state directory away to start afresh"
-            )
-        return self._line
+        self._sought = offset or 0
+        return self._sought
 
     def close(self) -> None:
         """Close the file."""
@@ -109,20 +116,20 @@ class FileSource:
 
     def _rewind(self) -> None:
         self._file.seek(0)
-        self._line, self._lines, self._rest, self._ended = 0, [], b"", False
+        self._line, self._lines, self._rest, self._ended = 0, [], [], False
         self._columns = None
 
-    def _skip(self, n: int) -> bool:
-        """Pass over n lines; return False when the file ends before."""
-        while self._line < n:
-            if not self._lines:
-                if self._ended or not self._fill(0):
-                    return False
-                continue
-            passed = min(n - self._line, len(self._lines))
-            del self._lines[:passed]
-            self._line += passed
-        return True
+    def _pass_over(self) -> bool:
+        """Pass over a chunk of lines that were read before; return whether that was the last."""
+        if not self._lines and (self._ended or not self._fill(0)):
+            raise StorageError(
+                f"{self._config.path} has fewer than the {self._sought} lines already read: it was"
+                " cut or replaced; move the state directory away to start afresh"
+            )
+        passed = min(self._sought - self._line, len(self._lines))
+        del self._lines[:passed]
+        self._line += passed
+        return self._line == self._sought
 
     def _fill(self, timeout_s: float) -> bool:
         """Read what is there; return whether anything was."""
@@ -133,17 +140,19 @@ class FileSource:
             self._check_not_rotated()
             time.sleep(min(timeout_s, _FOLLOW_INTERVAL_S))
             return False
-        lines = (self._rest + chunk).split(b"\n")
-        self._rest = lines.pop()
+        *lines, rest = chunk.split(b"\n")
+        if lines:
+            lines[0] = b"".join([*self._rest, lines[0]])
+            self._rest = []
+        self._rest.append(rest)
         if not chunk:
             self._ended = True
-            if self._rest:
-                lines.append(self._rest)
-                self._rest = b""
+            last = b"".join(self._rest)
+            lines += [last] if last else []
         if self._csv and self._columns is None and lines:
             self._columns = _header(lines.pop(0), self._config.path)
         self._lines += lines
-        return bool(chunk)
+        return bool(chunk or lines)
 
     def _read(self, timeout_s: float) -> bytes | None:
         """Return bytes, b"" at the end, or None when standard input is silent."""

@@ -1,5 +1,6 @@
 import base64
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -214,5 +215,17 @@ def test_any_number_may_write_to_a_device(tmp_path: Path) -> None:
     first = elsewhere(tmp_path, scores="/dev/null")
     state = tmp_path / "third"
     third = OutputConfig(alerts=str(state / "a"), scores="/dev/null", dead_letters=str(state / "d"))
-    FileSink(third, state, DirectoryStore(state, keep=2)).close()
-    first.close()
+    second = FileSink(third, state, DirectoryStore(state, keep=2))
+    for one in (first, second):
+        assert one.commit(commit(5, output(b"1", "scores")))
+        one.close()
+
+
+def test_an_output_may_be_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "scores.fifo")
+    reader = os.open(tmp_path / "scores.fifo", os.O_RDONLY | os.O_NONBLOCK)
+    one = sink(tmp_path, scores="scores.fifo")
+    assert one.commit(commit(5, output(b"1", "scores")))
+    assert os.read(reader, 100) == b"1\n"
+    one.close()
+    os.close(reader)

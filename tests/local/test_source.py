@@ -96,6 +96,31 @@ def test_seek_goes_to_a_line(opened: Opened, tmp_path: Path) -> None:
     assert lines(read(opened(path, offset=2))) == [(2, b"c")]
 
 
+def test_seek_goes_behind_a_last_line_without_its_line_feed(opened: Opened, tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"a\nlast")
+    assert lines(read(opened(path, offset=1))) == [(1, b"last")]
+    assert lines(read(opened(path, offset=2))) == []
+
+
+def test_lines_read_before_are_passed_over_bit_by_bit(opened: Opened, tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"%01023d\n" % 0 * 5000 + b"last\n")
+    source, n_polls = opened(path, offset=5000, follow=True), 0
+    while not (poll := source.poll(0)).batches:
+        assert not poll.lag  # Nothing that a watchdog would wait for.
+        n_polls += 1
+    assert n_polls >= 4  # A mebibyte each.
+    assert lines(list(poll.batches)) == [(5000, b"last")]
+
+
+def test_long_line_is_put_together_once(opened: Opened, tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"a\n" + b"x" * 5_000_000 + b"\nb\n" + b"y" * 3_000_000)
+    found = lines(read(opened(path)))
+    assert found == [(0, b"a"), (1, b"x" * 5_000_000), (2, b"b"), (3, b"y" * 3_000_000)]
+
+
 def test_seek_behind_the_end_says_the_file_was_cut(opened: Opened, tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_bytes(b"a\n")
