@@ -14,6 +14,7 @@ from kafka.errors import CorruptRecordError, KafkaError, OffsetOutOfRangeError
 from streamae.config import Config
 from streamae.kafka import settings, unreadable
 from streamae.kafka.faults import connect, translated
+from streamae.kafka.lag import ANSWER_S, Lag
 from streamae.kafka.positions import after_refusal, position
 from streamae.kafka.reading import committed, edges
 from streamae.kafka.rebalances import Rebalance, Rebalances, let_go
@@ -53,6 +54,7 @@ class KafkaSource:
         self._listener: AssignmentListener | None = None
         self._members: dict[TopicPartition, str] = {}
         self._positions: dict[TopicPartition, int] = {}
+        self._waiting = Lag(self._stable)
         self._request_ms = settings.milliseconds(config.kafka.connect_timeout)
 
     def start(self, listener: AssignmentListener) -> None:
@@ -219,9 +221,15 @@ class KafkaSource:
 
     def _lag(self) -> dict[TopicPartition, int]:
         ends = {one: self._consumer.highwater(KafkaPartition(*one)) for one in self._positions}
-        return {
-            one: max(0, end - self._positions[one]) for one, end in ends.items() if end is not None
-        }
+        known = {one: end for one, end in ends.items() if end is not None}
+        return self._waiting.count(self._positions, known)
+
+    def _stable(self, partition: TopicPartition) -> int | None:
+        one, timeout_ms = KafkaPartition(*partition), settings.milliseconds(ANSWER_S)
+        try:
+            return int(self._consumer.end_offsets([one], timeout_ms=timeout_ms)[one])
+        except KafkaError:
+            return None
 
 
 def columns(partition: TopicPartition, records: Sequence[Any], next_offset: int) -> RecordBatch:

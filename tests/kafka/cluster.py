@@ -1,7 +1,8 @@
 """What a test does to topics from outside, with plain kafka-python clients."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 from kafka import (
@@ -59,8 +60,11 @@ class Cluster:
         producer.flush()
         producer.close()
 
-    def write_transaction(self, topic: str, values: Sequence[bytes], *, commit: bool) -> None:
-        """Append records and the control record of a commit or an abort."""
+    @contextmanager
+    def open_transaction(
+        self, topic: str, values: Sequence[bytes], *, commit: bool = True
+    ) -> Iterator[None]:
+        """Append records, and behind the block of code the control record of their end."""
         producer = KafkaProducer(
             bootstrap_servers=self.bootstrap,
             transactional_id=f"writer-{topic}",
@@ -71,11 +75,16 @@ class Cluster:
         for value in values:
             producer.send(topic, value, b"k", partition=0)
         producer.flush()
-        if commit:
-            producer.commit_transaction()
-        else:
-            producer.abort_transaction()
-        producer.close()
+        try:
+            yield
+        finally:
+            producer.commit_transaction() if commit else producer.abort_transaction()
+            producer.close()
+
+    def write_transaction(self, topic: str, values: Sequence[bytes], *, commit: bool) -> None:
+        """Append records and the control record of a commit or an abort."""
+        with self.open_transaction(topic, values, commit=commit):
+            pass
 
     def read(self, topic: str, isolation: str = "read_committed") -> list[Any]:
         """Return the records of all partitions up to the present end, partition by partition."""

@@ -73,6 +73,23 @@ def test_lag_counts_what_waits(configured: Configured, cluster: Cluster) -> None
         assert member.lag[one] == 10 - len(member.values())
 
 
+def test_records_of_an_open_transaction_do_not_wait_for_the_reader(
+    configured: Configured, cluster: Cluster
+) -> None:
+    config = configured()
+    one = TopicPartition(config.source.topics[0], 0)
+    cluster.write(one.topic, [b"a"])
+    with Member(config) as member, cluster.open_transaction(one.topic, [b"b", b"c"]):
+        member.poll_until(lambda m: m.values() == [b"a"] and m.lag[one] > 0)
+        member.poll_until(lambda m: m.lag[one] == 0)
+        cluster.write(one.topic, [b"d"])
+        for _ in range(10):
+            member.poll()
+        assert member.lag[one] == 0
+    with Member(config) as member:
+        member.poll_until(lambda m: m.values() == [b"a", b"b", b"c", b"d"])
+
+
 @pytest.mark.parametrize(("start", "first"), [("earliest", 2), ("latest", 5)])
 def test_start_of_a_partition_never_committed(
     configured: Configured, cluster: Cluster, start: str, first: int

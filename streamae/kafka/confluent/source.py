@@ -7,7 +7,7 @@ from threading import Thread
 from typing import Any
 
 import numpy as np
-from confluent_kafka import OFFSET_INVALID, Consumer
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 from kafka import OffsetAndMetadata
 from kafka.errors import RetriableError
@@ -22,6 +22,7 @@ from streamae.kafka.confluent.faults import (
     raised_as_kafka_python,
 )
 from streamae.kafka.faults import translated
+from streamae.kafka.lag import ANSWER_S, Lag
 from streamae.kafka.positions import after_refusal, position
 from streamae.kafka.rebalances import let_go
 from streamae.kafka.source import CLOSE_TIMEOUT_MS, without_nulls
@@ -62,6 +63,7 @@ class ConfluentSource:
         self._listener: AssignmentListener | None = None
         self._members: dict[TopicPartition, str] = {}
         self._positions: dict[TopicPartition, int] = {}
+        self._waiting = Lag(self._stable)
         self._starting: set[TopicPartition] = set()
         self._unsorted: list[Any] = []
         self._request_s = float(config.kafka.connect_timeout)
@@ -252,7 +254,14 @@ class ConfluentSource:
             one: self._consumer.get_watermark_offsets(KafkaPartition(*one), cached=True)[1]
             for one in self._positions
         }
-        return {one: max(0, end - self._positions[one]) for one, end in ends.items() if end >= 0}
+        known = {one: end for one, end in ends.items() if end >= 0}
+        return self._waiting.count(self._positions, known)
+
+    def _stable(self, partition: TopicPartition) -> int | None:
+        try:
+            return self._consumer.get_watermark_offsets(KafkaPartition(*partition), ANSWER_S)[1]
+        except KafkaException:
+            return None
 
 
 def names(partitions: Iterable[KafkaPartition]) -> list[TopicPartition]:
