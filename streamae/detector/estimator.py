@@ -12,7 +12,6 @@ from river import base
 
 from streamae.config import DetectorConfig
 from streamae.detector.blockwise import BlockwiseDetector, config_of
-from streamae.detector.scores import Learned
 from streamae.transforms import Inputs
 from streamae.types import Doubles, Floats
 
@@ -110,23 +109,24 @@ class StreamingAnomalyDetector(base.AnomalyDetector):
 
     def score_one(self, x: Mapping[Hashable, Any]) -> float:
         """Return the score of x, higher being more anomalous; 0 where there is no model yet."""
-        return float(self._score(self._rows([x]))[0])
+        return float(self._score([x], self._rows)[0])
 
     def learn_one(self, x: Mapping[Hashable, Any]) -> None:
         """Take in x; the last record of a block makes the detector learn the block."""
-        self._learn([x])
+        self._learn(x, [x], self._rows)
 
     # river names data frames X.
     def score_many(self, X: Any) -> Any:  # noqa: N803
         """Score the rows of a pandas data frame as the next records; return a series like it."""
         from river.utils.pandas import import_pandas  # noqa: PLC0415 - pandas is optional.
 
-        scores = self._score(self._rows(_records(X)))
+        scores = self._score(X, self._table)
         return import_pandas().Series(scores, index=X.index, name="score")
 
     def learn_many(self, X: Any) -> None:  # noqa: N803
         """Take in the rows of a pandas data frame, as `learn_one` does one after the other."""
-        self._learn(list(_records(X)))
+        if len(X):
+            self._learn(_records(X.iloc[:1])[0], X, self._table)
 
     def explain_one(self, x: Mapping[Hashable, Any]) -> dict[Hashable, Attribution]:
         """Return what makes x anomalous, by feature, the largest share first.
@@ -141,20 +141,20 @@ class StreamingAnomalyDetector(base.AnomalyDetector):
             for j in np.argsort(-explanation.share, kind="stable")
         }
 
-    def _score(self, rows: Floats) -> Doubles:
-        if self._blocks is None or len(rows) == 0:
-            return np.zeros(len(rows))
-        scores = self._blocks.score(Inputs.of(rows))
+    def _score(self, records: Any, as_rows: Callable[[Any], Floats]) -> Doubles:
+        if self._blocks is None or len(records) == 0:
+            return np.zeros(len(records))
+        scores = self._blocks.score(Inputs.of(as_rows(records)))
         self._p_value = float(scores.p_value[-1])
         return np.nan_to_num(scores.score.astype(np.float64), nan=0.0)
 
-    def _learn(self, records: list[Mapping[Hashable, Any]]) -> list[Learned]:
+    def _learn(
+        self, first: Mapping[Hashable, Any], records: Any, as_rows: Callable[[Any], Floats]
+    ) -> None:
         if self._blocks is None:
-            if not records:
-                return []
-            self._freeze(records[0])
+            self._freeze(first)
         assert self._blocks is not None  # noqa: S101 - for mypy.
-        return self._blocks.learn(Inputs.of(self._rows(records)))
+        self._blocks.learn(Inputs.of(as_rows(records)))
 
     def _freeze(self, x: Mapping[Hashable, Any]) -> None:
         names = [name for name, value in x.items() if value is None or isinstance(value, Number)]
@@ -175,13 +175,26 @@ class StreamingAnomalyDetector(base.AnomalyDetector):
                 rows = np.array(values, np.float32)
         except (TypeError, ValueError):
             raise ValueError(_unreadable(self._features, values)) from None
+        return self._finite(rows)
+
+    def _table(self, frame: Any) -> Floats:
+        """Return the same of a data frame, whole columns at a time."""
+        chosen = frame.reindex(columns=list(self._features))
+        try:
+            with np.errstate(over="ignore"):
+                rows = chosen.to_numpy(np.float32, na_value=np.nan)
+        except (TypeError, ValueError):
+            return self._rows(_records(frame))  # Says which value is no number.
+        return self._finite(rows)
+
+    def _finite(self, rows: Floats) -> Floats:
         if np.isinf(rows).any():
             _, j = np.argwhere(np.isinf(rows))[0]
             raise ValueError(f"feature {self._features[j]!r} is infinite in float32")
         return rows
 
 
-def _records(frame: Any) -> Iterable[Mapping[Hashable, Any]]:
+def _records(frame: Any) -> list[Mapping[Hashable, Any]]:
     records: list[Mapping[Hashable, Any]] = frame.to_dict(orient="records")
     return records
 

@@ -57,6 +57,16 @@ def test_shapes(name: str) -> None:
     assert [len(bias) for bias in model.biases] == [weight.shape[1] for weight in model.weights]
 
 
+def test_parameters_begin_as_glorot_and_bengio_say(name: str) -> None:
+    model = make(name)
+    model.begin(D, torch.Generator().manual_seed(0))
+    for weight in model.weights:
+        limit = np.sqrt(6.0 / sum(weight.shape))
+        assert 0.9 * limit < np.abs(weight).max() <= limit
+        assert abs(weight.mean()) < 0.2 * limit
+    assert not any(bias.any() for bias in model.biases)
+
+
 def test_reconstruction_is_the_decoded_code(name: str) -> None:
     model = fitted(name)
     recons = model.inverse_transform(model.transform(X))

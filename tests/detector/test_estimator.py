@@ -131,6 +131,28 @@ def test_mini_batches() -> None:
     many.learn_many(frame.iloc[:0])
 
 
+def test_data_frames_are_their_records() -> None:
+    rng = np.random.default_rng(0)
+    usual = pd.DataFrame(rng.normal(size=(200, 3)), columns=list("abc"))
+    odd = pd.DataFrame(
+        {
+            "note": "text",
+            "c": pd.array([1, None, 3], "Int64"),
+            "a": [None, True, 2.5],
+        }
+    )
+    of_frames, of_records = (StreamingAnomalyDetector(**SMALL) for _ in range(2))
+    for frame in (usual, odd, usual):
+        of_frames.learn_many(frame)
+        for x in frame.replace({pd.NA: None}).to_dict(orient="records"):
+            of_records.learn_one(x)
+    assert pickle.dumps(of_frames) == pickle.dumps(of_records)
+    with pytest.raises(ValueError, match="'a' is no number: 'one'"):
+        of_frames.score_many(pd.DataFrame({"a": [1.0, "one"]}))
+    with pytest.raises(ValueError, match="'b' is infinite"):
+        of_frames.learn_many(pd.DataFrame({"b": [1.0, 1e39]}))
+
+
 def test_in_a_pipeline_of_river() -> None:
     model = compose.Pipeline(
         preprocessing.StatImputer(("f1", stats.Mean())),
