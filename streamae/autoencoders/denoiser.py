@@ -38,10 +38,10 @@ class LinearDenoiser(Stateful):
 
 
 class Comparison(Stateful):
-    """Nats by which an autoencoder predicts better than the best linear denoiser, or 0.
+    """Nats per record by which an autoencoder predicts better than the best linear denoiser, or 0.
 
-    log det Cov(linear residual) - log det Cov(residual), both on corrupted records that neither has
-    learnt yet.
+    (log det Cov(linear residual) - log det Cov(residual)) / 2, both on corrupted records that
+    neither has learnt yet: the difference of their mean log-densities as normal distributions.
     """
 
     learnt = ("covariances", "nats")
@@ -59,4 +59,4 @@ class Comparison(Stateful):
         self.covariances.baddbmm_(weighted, residuals, beta=1.0 - rate, alpha=rate / len(weights))
         diagonals = cholesky(self.covariances, self._ridge).diagonal(dim1=1, dim2=2)
         linear, own = diagonals.log().sum(1).tolist()
-        self.nats = max(2.0 * (linear - own), 0.0)
+        self.nats = max(linear - own, 0.0)

@@ -10,7 +10,7 @@ from streamae.types import Doubles
 STUDENT_T = 3.0
 """Degrees of freedom of the energies: extremes rank by their logarithm (1.5 to 5 do as well)."""
 
-NATS_PER_VOTE = 3.0
+NATS_PER_VOTE = 1.5
 """The vote of z falls to 1/e when the autoencoder predicts so many nats better than a line."""
 
 SMALLEST = 1e-300
@@ -21,7 +21,7 @@ def combined(
 ) -> Doubles:
     """Return 2 (v linear + v k marginal + residual) / (v + v k + 1) of Student t energies [b].
 
-    `linear` and `marginal` judge z itself, so v = exp(-nats / 3) outvotes both as the autoencoder
+    `linear` and `marginal` judge z itself, so v = exp(-nats / 1.5) outvotes both as the autoencoder
     proves itself. Whitening gives each principal direction the same say, so noise in the many
     narrow ones hides what happens in the wide ones; the marginal energy sees it, and counts for
     the share k = `independence` of the features that it is an average over.

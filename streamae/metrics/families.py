@@ -188,7 +188,9 @@ class Metric(Enum):
         "counter", "Keys forgotten because there are more than `detector.max_keys`.", PARTITION
     )
     MODEL_GAIN_NATS = Family(
-        "gauge", "Lead of the autoencoder over the best linear denoiser; 0 is none.", PARTITION
+        "gauge",
+        "Lead of the autoencoder over the best linear denoiser, per record; 0 is none.",
+        PARTITION,
     )
     ACTIVE_LATENTS_RATIO = Family("gauge", "Share of hidden units active per record.", PARTITION)
     DEAD_LATENTS = Family("gauge", "Hidden units that respond to no record.", PARTITION)

@@ -149,11 +149,11 @@ def test_encoder_step_is_adam_on_the_gradient_of_autograd(activation: str) -> No
 def test_beats_the_linear_denoiser_on_curved_data_only() -> None:
     curved = autoencoder(DetectorConfig(n_latents=64), circle(N))
     learn(curved, circle(20 * N))
-    assert curved.nats > 1.0
+    assert curved.nats > 0.5
     normal = torch.randn(20 * N, 4, generator=torch.Generator().manual_seed(0))
     flat = autoencoder(DetectorConfig(n_latents=64), normal)
     learn(flat, normal)
-    assert flat.nats < 0.1
+    assert flat.nats < 0.05
 
 
 @pytest.mark.parametrize(("weight", "moves"), [(5.0, True), (0.0, False)])

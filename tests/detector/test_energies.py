@@ -34,12 +34,12 @@ def test_one_wild_coordinate_leaves_the_others_their_say() -> None:
 
 
 def test_votes_in_closed_form() -> None:
-    vote = np.exp(-1.5 / 3.0)
+    vote = np.exp(-0.75 / 1.5)
     total = vote + 0.25 * vote + 1.0
     for place, own in enumerate((vote, 0.25 * vote, 1.0)):
         energies = [HIGH if i == place else LOW for i in range(3)]
         expected = 2.0 * (own * HIGH + (total - own) * LOW) / total
-        np.testing.assert_allclose(combined(*energies, nats=1.5, independence=0.25), expected)
+        np.testing.assert_allclose(combined(*energies, nats=0.75, independence=0.25), expected)
 
 
 def test_an_autoencoder_that_proves_itself_outvotes_both_energies_of_z() -> None:
