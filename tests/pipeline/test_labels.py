@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from streamae.config import LabelsConfig
+from streamae.config.models import ModelName
 from streamae.local import MemoryLabels, MemoryLog
+from streamae.numerics.ranking import roc_auc
 from streamae.pipeline import Pipeline, Processed
 from streamae.types import LabelLog
 from tests.labels import label, label_of_key, labels, replayed
@@ -58,6 +60,23 @@ def test_probability_tells_anomalies_from_normal_records(log: MemoryLog) -> None
     by_offset = {one["source"]["offset"]: one["head"] for one in scores}
     assert alerts
     assert all(one["head"] == by_offset[one["source"]["offset"]] for one in alerts)
+
+
+@pytest.mark.parametrize("model", ["denoising_sparse", "stacked_denoising"])
+def test_head_learns_what_no_score_tells(log: MemoryLog, model: ModelName) -> None:
+    """Labelled are the records with the largest values of a feature, which are usual ones."""
+    first = labelled_vectors(N)[0][:, 0]
+    wanted = first > np.quantile(first, 0.9)
+    named = [label(at, anomaly=bool(wanted[at])) for at in range(N) if wanted[at] or at % 7 == 0]
+    settings = config()
+    detector = msgspec.structs.replace(settings.detector, model=model)
+    settings = msgspec.structs.replace(settings, detector=detector, labels=LabelsConfig(memory=512))
+    one = Pipeline(settings, PARTITION, 0, labels=MemoryLabels(named))
+    scores = messages(run(one, log), "scores")[2000:]
+    probability = np.array([one["head"]["probability"] for one in scores])
+    score = np.array([one["score"] for one in scores])
+    assert (roc_auc(probability, wanted[2000:]) or 0.0) > 0.93
+    assert (roc_auc(score, wanted[2000:]) or 1.0) < 0.85
 
 
 def test_without_labels_log_nothing_is_said_of_a_head(log: MemoryLog) -> None:
