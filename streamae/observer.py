@@ -42,9 +42,10 @@ class Observer:
 
     @contextmanager
     def broker_call(self, stage: Stage) -> Iterator[None]:
-        """Time a call that may hang, under the watchdog's eyes."""
+        """Time a call that may hang, under the watchdog's eyes; its end is a sign of life."""
         with self._watchdog.guard(stage), self.metrics.stage(stage):
             yield
+        self._turned()
 
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[None]:

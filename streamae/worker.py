@@ -159,8 +159,8 @@ class Worker:
     def on_assign(self, partitions: Iterable[TopicPartition]) -> None:
         """Restore each partition's pipeline and read from its block boundary."""
         new = list(partitions)
-        with self._observer.broker_call("restore"):
-            for partition in new:
+        for partition in new:  # Hundreds take minutes, and each of them may hang.
+            with self._observer.broker_call("restore"):
                 self._lanes[partition] = self._restore(partition)
         # The next commit pins where a new partition begins, which `latest` would else move.
         self._last_commit = -math.inf

@@ -19,7 +19,7 @@ from streamae.errors import DeadLetterLimitError, TemporaryError
 from streamae.local import MemoryLog, MemorySink, MemorySource
 from streamae.metrics import Metrics, Status
 from streamae.observer import Observer
-from streamae.types import Channel, Commit, LabelLog, Output, TopicPartition
+from streamae.types import Channel, Commit, Committed, LabelLog, Output, TopicPartition
 from streamae.watchdog import Watchdog
 from streamae.worker import Worker
 from tests.streams import ONE_BY_ONE, config, keys, timestamps, values
@@ -264,3 +264,21 @@ def test_readiness_names_what_is_missing() -> None:
     assert idle.unready == ["no partition assigned"]
     idle.run(threading.Event())
     assert idle.unready == []
+
+
+def test_restoring_many_partitions_is_no_hang() -> None:
+    clock, turned = Clock(), []
+
+    class SlowSink(MemorySink):
+        """Takes most of the watchdog's patience to find what was committed."""
+
+        def committed(self, partition: TopicPartition) -> Committed | None:
+            clock.now += 40.0
+            assert watchdog.hang() is None
+            return super().committed(partition)
+
+    metrics, watchdog = Metrics(CollectorRegistry()), Watchdog(60, clock)
+    observer = Observer(metrics, Status(metrics), watchdog, clock, lambda: turned.append(clock.now))
+    one = Worker(settings(), MemorySource(logs(4)), SlowSink(), observer, clock)
+    one.on_assign(PARTITIONS)
+    assert len(turned) == len(PARTITIONS)  # Signs of life for systemd, too.

@@ -207,6 +207,8 @@ class KafkaSource:
         for partition, before in self._positions.items():
             taken = records.get(KafkaPartition(*partition), ())
             after = self._position(partition)
+            if taken and taken[-1].offset >= after:  # Polled before `seek` went back.
+                taken = ()
             self._positions[partition] = after
             if taken or after != before:
                 batches.append(columns(partition, taken, after))

@@ -189,6 +189,24 @@ def test_a_kept_partition_of_an_expelled_member_is_restored(configured: Configur
         assert member.sink.commit(commit(one, 1))
 
 
+@pytest.mark.parametrize("client", ["kafka-python"])
+def test_what_was_polled_before_a_kept_partition_was_restored_comes_once_more_and_not_first(
+    configured: Configured, cluster: Cluster
+) -> None:
+    config = configured()
+    source = msgspec.structs.replace(config.source, max_poll_records=4)
+    one = TopicPartition(source.topics[0], 0)
+    cluster.write(one.topic, numbers := [b"%d" % number for number in range(10)])
+    with Member(msgspec.structs.replace(config, source=source)) as member:
+        member.poll_until(lambda m: len(m.values()) == 4)
+        member.source._members[one] = "who this process was before"
+        member.batches.clear()
+        member.poll_until(lambda m: len(m.values()) >= 10)
+        assert [kind for kind, _ in member.events] == ["assign", "lost", "assign"]
+        assert member.values() == numbers
+        assert [batch.next_offset for batch in member.batches if len(batch)][-1] == 10
+
+
 def test_an_error_of_the_listener_comes_out_of_poll(configured: Configured) -> None:
     class Broken(Member):
         def on_assign(self, partitions: Iterable[TopicPartition]) -> None:  # noqa: ARG002
