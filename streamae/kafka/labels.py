@@ -37,6 +37,8 @@ class KafkaLabels:
     def read(self, partition: TopicPartition, offset: int, limit: int) -> LabelBatch:
         """Return the labels from `offset` on, or from the first one that retention has left.
 
+        Where the topic ends before `offset`, it is another by that name: read it from its start.
+
         Raise `UnreachableError` when what was there at the start does not come.
         """
         reader = self._readers.get(partition)
@@ -98,14 +100,27 @@ class _Reader:
         with suppress(KafkaError):
             self._consumer.close(autocommit=False, timeout_ms=settings.READER_CLOSE_MS)
 
-    def _begin(self, offset: int) -> None:
-        """Read from `offset` on, and wait for all that is there now."""
+    def _begin(self, offset: int, *, refused: bool = False) -> None:
+        """Read from `offset` on, and wait for all that is there now.
+
+        A log that ends before an offset which was read once is another one: with `refused`, read it
+        from its start.
+        """
         one = self._partition
         first, self._end = reading.edges(self._consumer, one, self._config)
+        taken = first if refused else max(first, offset)
         if first > offset:
-            log.warning("labels deleted unread", partition=str(one), wanted=offset, taken=first)
+            log.warning("labels deleted unread", partition=str(one), wanted=offset, taken=taken)
+        elif refused:
+            log.warning(
+                "the labels topic ends before what was read of it: it was truncated or made anew,"
+                " and is read from its start",
+                partition=str(one),
+                wanted=offset,
+                taken=taken,
+            )
         self._records = []
-        self._consumer.seek(KafkaPartition(*one), max(first, offset))
+        self._consumer.seek(KafkaPartition(*one), taken)
 
     def _next(self) -> int:
         """Return the offset behind the last record that was polled."""
@@ -115,7 +130,7 @@ class _Reader:
         try:
             polled = self._consumer.poll(settings.milliseconds(timeout_s))
         except OffsetOutOfRangeError:
-            self._begin(self._next())
+            self._begin(self._next(), refused=True)
             return []
         except KafkaError as error:
             raise translated(error, f"reading labels from {self._partition}") from error

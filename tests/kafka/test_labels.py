@@ -106,6 +106,26 @@ def test_aborted_labels_are_none_and_deleted_ones_are_passed_over(
 
 
 @pytest.mark.kafka
+def test_topic_that_was_made_anew_is_read_from_its_start(
+    cluster: Cluster, config: Config, reader: KafkaLabels, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(cluster, config, numbers(0, 3))
+    offset, found = 5, list[bytes | None]()
+
+    def arrived() -> bool:
+        nonlocal offset
+        batch = reader.read(PARTITIONS[0], offset, 10)
+        offset = batch.next_offset
+        found.extend(batch.values)
+        return offset == 3
+
+    until(arrived)
+    assert found == numbers(0, 3)
+    (told,) = (log for log in caplog.records if "made anew" in log.getMessage())
+    assert vars(told)["streamae_fields"]["wanted"] == 5
+
+
+@pytest.mark.kafka
 def test_missing_topic_is_named(config: Config) -> None:
     with pytest.raises(ConfigError, match=r"labels\.source: there is no topic nowhere"):
         KafkaLabels(config, "nowhere").read(PARTITIONS[0], 0, 1)
