@@ -1,6 +1,5 @@
 """Setting what the next worker of a group goes on with."""
 
-from contextlib import suppress
 from typing import Any
 
 from kafka import ConsumerGroupMetadata, OffsetAndMetadata
@@ -8,7 +7,7 @@ from kafka import TopicPartition as KafkaPartition
 from kafka.errors import KafkaError, NoError
 
 from streamae.config import Config
-from streamae.errors import ConfigError, SnapshotError
+from streamae.errors import ConfigError
 from streamae.kafka import settings
 from streamae.kafka.admin import answer, opened_admin
 from streamae.kafka.faults import overtaken
@@ -48,10 +47,6 @@ class GroupOffsets:
         Raise `ConfigError` for members, `TemporaryError` when another rollback has begun since.
         """
         with opened_admin(self._config, DOING) as admin:
-            before = self._offsets(admin).get(KafkaPartition(*partition))
-            if before is not None and (pointer := metadata(before)):
-                with suppress(SnapshotError):  # Its number counts, damaged or not.
-                    self._store.load(partition, pointer)
             try:
                 self._save(admin, partition, content, offset)
             except KafkaError as error:
@@ -63,15 +58,17 @@ class GroupOffsets:
         self._writer.close()
 
     def _save(self, admin: Any, partition: TopicPartition, content: bytes, offset: int) -> None:
+        one = KafkaPartition(*partition)
+        before = self._offsets(admin).get(one)
         if self._exactly_once:
             self._writer.begin()
-        saved = OffsetAndMetadata(offset, self._store.save(partition, content), -1)
+        pointer = self._store.save(partition, content, metadata(before) if before else None)
+        saved = OffsetAndMetadata(offset, pointer, -1)
         if self._exactly_once:
             nobody = ConsumerGroupMetadata(self._group, -1, NO_MEMBER)
             self._writer.send_offsets({partition: saved}, nobody)
             self._writer.commit()
             return
-        one = KafkaPartition(*partition)
         refused = admin.alter_group_offsets(self._group, {one: saved})[one]
         if refused is not NoError:
             raise refused

@@ -85,7 +85,10 @@ class _KafkaSink:
 
     def _save(self, commit: Commit) -> dict[TopicPartition, str]:
         """Write the due snapshots; return the pointer of every partition in the commit."""
-        saved = {one: self._store.save(one, data) for one, data in commit.snapshots.items()}
+        saved = {
+            one: self._store.save(one, data, self._pointer(one))
+            for one, data in commit.snapshots.items()
+        }
         for partition, pointer in saved.items():
             if len(pointer.encode()) > METADATA_BYTES:
                 raise SnapshotError(f"the pointer of {partition} exceeds {METADATA_BYTES} bytes")

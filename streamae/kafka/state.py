@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -159,19 +159,20 @@ class StateReader:
 class TopicStore(StateReader):
     """Keeps snapshots of each partition, the newest and ever fewer old ones; see `snapshot.slot`.
 
-    One never takes the slot of the one before it, which is pointed to until the commit is through.
+    One never takes the slot of the committed one, which is pointed to until the commit is through.
     """
 
     def __init__(self, config: Config, writer: Records) -> None:
         super().__init__(config)
         self._writer = writer
-        self._numbers: dict[TopicPartition, int] = {}
-        """Of the newest snapshot of each partition that was loaded or saved here."""
 
-    def save(self, partition: TopicPartition, snapshot: bytes) -> str:
+    def save(self, partition: TopicPartition, snapshot: bytes, before: str | None) -> str:
         """Write the chunks within the writer's transaction and wait for their offsets."""
         topic = self._config.state.topic
-        number = self._numbers.get(partition, -1) + 1
+        number = 0
+        if before:
+            with suppress(SnapshotError):  # Another store's.
+                number = _parsed(partition, before).number + 1
         at = slot(number, self._config.state.keep)
         target = counterpart(partition, topic, self._writer.partitions(topic))
         headers, now_ms = [(NUMBER_HEADER, str(number).encode())], int(time.time() * 1000)
@@ -180,14 +181,8 @@ class TopicStore(StateReader):
             for place, chunk in enumerate(chunks(snapshot))
         ]
         self._writer.flush()
-        self._numbers[partition] = number
         offsets = (sent[0].value.offset, sent[-1].value.offset)
         return _pointer(target, (number, at), offsets, len(sent), snapshot)
-
-    def load(self, partition: TopicPartition, pointer: str) -> bytes:
-        """Load the snapshot; the next one gets the next number, even if this one is damaged."""
-        self._numbers[partition] = _parsed(partition, pointer).number
-        return super().load(partition, pointer)
 
     def close(self) -> None:
         """Do nothing: the writer is its owner's, and readers are closed after each snapshot."""

@@ -1,12 +1,11 @@
 """Setting what the next daemon on a state directory goes on with."""
 
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from streamae.config import Config
-from streamae.errors import SnapshotError, StorageError, why
+from streamae.errors import StorageError, why
 from streamae.local.durable import replace_file
 from streamae.local.sink import COMMIT_FILE, PartitionCommit, lock, read_commit
 from streamae.local.state import DirectoryStore
@@ -26,10 +25,7 @@ class FileOffsets:
         """Save `content` as the newest snapshot and commit `offset` with it; outputs stay."""
         last = read_commit(self._directory)
         before = last.partitions.get(str(partition))
-        if before is not None and before.snapshot is not None:
-            with suppress(SnapshotError):  # Its number counts, damaged or not.
-                self._store.load(partition, before.snapshot)
-        pointer = self._store.save(partition, content)
+        pointer = self._store.save(partition, content, before.snapshot if before else None)
         last.partitions[str(partition)] = PartitionCommit(offset, pointer)
         try:
             replace_file(self._directory / COMMIT_FILE, msgspec.json.encode(last))

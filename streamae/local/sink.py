@@ -93,7 +93,7 @@ class FileSink:
                 before = self._last.partitions.get(str(partition))
                 snapshot = before.snapshot if before else None
                 if partition in commit.snapshots:
-                    snapshot = self._store.save(partition, commit.snapshots[partition])
+                    snapshot = self._store.save(partition, commit.snapshots[partition], snapshot)
                 self._last.partitions[str(partition)] = PartitionCommit(offset, snapshot)
             self._record()
         except OSError as error:

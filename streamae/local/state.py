@@ -22,46 +22,45 @@ _AFRESH = (
 class DirectoryStore:
     """Keeps snapshots of each partition, the newest and ever fewer old ones; see `snapshot.slot`.
 
-    A pointer is a file name. It holds a number that grows and the CRC-32C of the content, so saving
-    the same snapshot again, as a commit does that is tried twice, writes nothing new.
+    A pointer is a file name. It holds a number, that of the committed one and one more, and the
+    CRC-32C of the content: a commit that is tried twice writes its snapshot once.
     """
 
     def __init__(self, directory: Path, keep: int) -> None:
         self._directory = directory
         self._keep = keep
-        self._last: dict[TopicPartition, str] = {}
-        """The newest of each partition that was loaded or saved here."""
 
-    def save(self, partition: TopicPartition, snapshot: bytes) -> str:
+    def save(self, partition: TopicPartition, snapshot: bytes, before: str | None) -> str:
         """Write `snapshot` durably, in place of the one that has its slot.
 
-        The one before it, which is pointed to until the commit is through, has another slot.
+        The committed one has another slot; those behind it are of commits that were refused.
         """
         checksum = f"{crc32c.crc32c(snapshot):08x}"
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             saved = self._saved(partition)
-            last = self._last.get(partition) or (saved[-1].name if saved else None)
-            if last is not None and _checksum(last) == checksum:
-                return last
-            number = 0 if last is None else _number(last) + 1
+            if not before or not _is_name(partition, before):  # A rewind, or another store's.
+                before = saved[-1].name if saved else None
+            if before is not None and _checksum(before) == checksum:
+                return before
+            number = 0 if before is None else _number(before) + 1
+            name = f"{_prefix(partition)}.{number:08d}.{checksum}{_SUFFIX}"
+            if self._directory / name in saved:
+                return name
             for old in self._superseded(saved, number):
                 old.unlink()
-            name = f"{_prefix(partition)}.{number:08d}.{checksum}{_SUFFIX}"
             replace_file(self._directory / name, snapshot)
         except OSError as error:
             raise StorageError(
                 f"state.directory: cannot write to {self._directory}: {why(error)}"
             ) from error
-        self._last[partition] = name
         return name
 
     def load(self, partition: TopicPartition, pointer: str) -> bytes:
         """Return the snapshot; raise `SnapshotError` when it is missing or damaged."""
         path = self._directory / pointer
-        if Path(pointer).name != pointer or not pointer.startswith(_prefix(partition)):
+        if not _is_name(partition, pointer):
             raise SnapshotError(f"{pointer!r} does not name a snapshot of {partition}")
-        self._last[partition] = pointer
         try:
             snapshot = path.read_bytes()
         except OSError as error:
@@ -108,6 +107,10 @@ def _prefix(partition: TopicPartition) -> str:
     """Return a file name that no other partition has."""
     topic = re.sub(r"[^A-Za-z0-9_-]", lambda match: f"%{ord(match[0]):02x}", partition.topic)
     return f"{topic}-{partition.partition}"
+
+
+def _is_name(partition: TopicPartition, pointer: str) -> bool:
+    return Path(pointer).name == pointer and pointer.startswith(f"{_prefix(partition)}.")
 
 
 def _number(name: str) -> int:

@@ -160,7 +160,7 @@ def test_input_that_is_gone(kept: Kept, cluster: Cluster) -> None:
 def test_snapshots_in_a_directory(config: Config, tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path, 3)
     partition = TopicPartition(config.source.topics[0], 0)
-    pointer = store.save(partition, b"state")
+    pointer = store.save(partition, b"state", None)
     archive = KafkaArchive(config, store)
     assert [one.pointer for one in archive.snapshots(partition)] == [pointer]
     assert archive.load(partition, pointer) == b"state"

@@ -131,7 +131,9 @@ def test_damaged_commit_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("keep", "kept"), [(2, "8 9"), (3, "6 8 9"), (4, "4 6 8 9")])
 def test_store_keeps_the_newest_and_fewer_old_ones(tmp_path: Path, keep: int, kept: str) -> None:
     store = DirectoryStore(tmp_path, keep)
-    pointers = [store.save(PARTITION, b"%d" % at) for at in range(10)]
+    pointers: list[str] = []
+    for at in range(10):
+        pointers.append(store.save(PARTITION, b"%d" % at, pointers[-1] if pointers else None))
     assert store.load(PARTITION, pointers[-1]) == b"9"
     assert store.load(PARTITION, pointers[-2]) == b"8"
     assert [stored.content for stored in store.snapshots(PARTITION)] == kept.encode().split()
@@ -141,22 +143,47 @@ def test_store_keeps_the_newest_and_fewer_old_ones(tmp_path: Path, keep: int, ke
 
 def test_store_never_replaces_the_one_that_was_committed(tmp_path: Path) -> None:
     """A process may die between a save and its commit, any number of times."""
-    committed = DirectoryStore(tmp_path, 2).save(PARTITION, b"committed")
+    committed = DirectoryStore(tmp_path, 2).save(PARTITION, b"committed", None)
     for at in range(5):
         store = DirectoryStore(tmp_path, 2)
         assert store.load(PARTITION, committed) == b"committed"
-        store.save(PARTITION, b"died with it %d" % at)
+        store.save(PARTITION, b"died with it %d" % at, committed)
         assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_store_writes_a_repeated_save_once(tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path, 2)
-    assert store.save(PARTITION, b"same") == store.save(PARTITION, b"same")
+    committed = store.save(PARTITION, b"committed", None)
+    first = store.save(PARTITION, b"same", committed)
+    written = (tmp_path / first).stat().st_ino
+    assert store.save(PARTITION, b"same", committed) == first
+    assert (tmp_path / first).stat().st_ino == written
+    assert store.save(PARTITION, b"same", first) == first
+
+
+def test_commits_that_are_refused_leave_the_committed_one(tmp_path: Path) -> None:
+    """Newer labels make another snapshot of each try."""
+    store, content = DirectoryStore(tmp_path, 12), b"0"
+    committed = store.save(PARTITION, content, None)
+    for at in range(1, 5):
+        tried = [store.save(PARTITION, b"%d.%d" % (at, one), committed) for one in range(5)]
+        assert store.load(PARTITION, committed) == content
+        committed, content = tried[-1], b"%d.4" % at
+    contents = [stored.content for stored in store.snapshots(PARTITION)]
+    assert contents == [b"0", b"2.4", b"3.4", b"4.4"]
+
+
+def test_after_a_rewind_older_snapshots_stay(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path, 12)
+    first = store.save(PARTITION, b"first", None)
+    for before in (None, "", '{"version":1,"topic":"state"}'):
+        store.save(PARTITION, b"second", before)
+        assert store.load(PARTITION, first) == b"first"
 
 
 def test_store_finds_damage(tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path, 2)
-    pointer = store.save(PARTITION, b"state")
+    pointer = store.save(PARTITION, b"state", None)
     (tmp_path / pointer).write_bytes(b"stato")
     with pytest.raises(SnapshotError, match="checksum"):
         store.load(PARTITION, pointer)
@@ -167,7 +194,7 @@ def test_store_finds_damage(tmp_path: Path) -> None:
 def test_partitions_with_similar_names_keep_apart(tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path, 2)
     one, two = TopicPartition("a.b", 1), TopicPartition("a_b", 1)
-    pointers = store.save(one, b"1"), store.save(two, b"2")
+    pointers = store.save(one, b"1", None), store.save(two, b"2", None)
     assert store.load(one, pointers[0]) == b"1"
     assert store.load(two, pointers[1]) == b"2"
 
