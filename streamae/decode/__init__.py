@@ -2,6 +2,6 @@
 
 from streamae.decode.decoder import Decoded, Decoder, Reject
 from streamae.decode.event_time import first_at
-from streamae.decode.parse import Reason
+from streamae.decode.parse import MAX_TIMESTAMP_MS, Reason
 
-__all__ = ["Decoded", "Decoder", "Reason", "Reject", "first_at"]
+__all__ = ["MAX_TIMESTAMP_MS", "Decoded", "Decoder", "Reason", "Reject", "first_at"]

@@ -29,7 +29,7 @@ _MAX_DETAIL = 200
 _MAX_EXCERPT = 60
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MAX_TIMESTAMP_MS = 253_402_300_799_999
+MAX_TIMESTAMP_MS = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z: a larger number is in another unit than the configured one."""
 
 _MEDIA_TYPES: Mapping[bytes, Format] = {
@@ -192,7 +192,7 @@ def timestamp_of(value: object, unit: Literal["ms", "s"]) -> int:
     except (ValueError, OverflowError) as error:
         detail = f"timestamp_field holds {_excerpt(value)}"
         raise RejectedError(Reason.BAD_TIMESTAMP, detail) from error
-    if not 0 <= timestamp_ms <= _MAX_TIMESTAMP_MS:
+    if not 0 <= timestamp_ms <= MAX_TIMESTAMP_MS:
         raise RejectedError(
             Reason.BAD_TIMESTAMP, f"{timestamp_ms} ms is not between the years 1970 and 9999"
         )

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from streamae.errors import StreamaeError
+from streamae.errors import SnapshotError
 from streamae.types import Edges, TopicPartition
 
 
@@ -24,11 +24,11 @@ def position(
 def after_refusal(partition: TopicPartition, edges: Edges, refused: int) -> int:
     """Return where to go on when the broker does not have the offset `refused`.
 
-    Retention may have deleted records faster than they were read. Raise `StreamaeError` when it did
+    Retention may have deleted records faster than they were read. Raise `SnapshotError` when it did
     not: nothing in a log that ends before the offset continues what this group has read.
     """
     if refused >= edges.first:
-        raise StreamaeError(
+        raise SnapshotError(
             f"{partition} ends at offset {edges.end}, before offset {refused} where this group goes"
             " on: the topic was truncated or made anew; set the offsets of the group"
         )

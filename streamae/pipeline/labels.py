@@ -34,6 +34,7 @@ import msgspec
 import numpy as np
 
 from streamae.config import LabelsConfig
+from streamae.decode import MAX_TIMESTAMP_MS
 from streamae.detector import Detector, LogisticHead
 from streamae.numerics.ranking import roc_auc
 from streamae.numerics.state import State, prefixed, within
@@ -50,8 +51,8 @@ REFIT_BLOCKS = 16
 SCORE_SCALE = 30.0
 """Large beside latents, which are of order 1: the score is believed from the first labels on."""
 
-MOST = 2**63 - 1
-"""Largest offset or event time of a log; JSON has larger numbers."""
+MOST_OFFSET = 2**63 - 1
+"""Of a log; JSON has larger numbers."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _decoder = msgspec.json.Decoder(Label)
@@ -170,7 +171,7 @@ class Supervision:
         if (source := label.source) is not None:
             if (source.topic, source.partition) != self._partition:
                 return None
-            if not 0 <= source.offset <= MOST:
+            if not 0 <= source.offset <= MOST_OFFSET:
                 raise ValueError("no offset")
             return Target(source.offset, 0, 0, label.anomaly)
         moment = label.event_time
@@ -178,7 +179,7 @@ class Supervision:
             raise ValueError("neither source nor event_time")
         if isinstance(moment, datetime):
             moment = (moment - _EPOCH) // timedelta(milliseconds=1)
-        if abs(moment) > MOST:
+        if not 0 <= moment <= MAX_TIMESTAMP_MS:  # Else microseconds would be waited for, for ever.
             raise ValueError("no event time")
         return Target(-1, moment, text_digest(label.key), label.anomaly)
 

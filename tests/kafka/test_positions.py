@@ -1,6 +1,6 @@
 import pytest
 
-from streamae.errors import StreamaeError
+from streamae.errors import SnapshotError
 from streamae.kafka.positions import after_refusal, position
 from streamae.types import Edges, TopicPartition
 
@@ -43,6 +43,6 @@ def test_reading_goes_on_behind_what_retention_deleted(refused: int) -> None:
 @pytest.mark.parametrize("refused", [10, 15, 20, 21])
 def test_a_log_made_anew_is_an_error(refused: int) -> None:
     with pytest.raises(
-        StreamaeError, match=f"sensors-3 ends at offset 20, before offset {refused} "
+        SnapshotError, match=f"sensors-3 ends at offset 20, before offset {refused} "
     ):
         after_refusal(ONE, LOG, refused)

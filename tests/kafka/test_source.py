@@ -8,7 +8,7 @@ from kafka import KafkaProducer
 from kafka import TopicPartition as KafkaPartition
 
 from streamae.config import Config
-from streamae.errors import StreamaeError
+from streamae.errors import SnapshotError, StreamaeError
 from streamae.kafka.source import KafkaSource, without_nulls
 from streamae.types import TopicPartition
 from tests.kafka.cluster import Cluster
@@ -149,7 +149,7 @@ def test_an_offset_beyond_the_log_is_an_error(configured: Configured, cluster: C
     with Member(config) as member:
         member.poll_until(lambda m: bool(m.owned))
         member.source.seek(one, 100)
-        with pytest.raises(StreamaeError, match="ends at offset 0, before offset 100"):
+        with pytest.raises(SnapshotError, match="ends at offset 0, before offset 100"):
             member.poll_until(lambda m: bool(m.batches))
 
 
