@@ -211,11 +211,7 @@ class StateStore(Protocol):
     """Where snapshots are kept. A pointer is short text that finds one again."""
 
     def save(self, partition: TopicPartition, snapshot: bytes, before: str | None) -> str:
-        """Write `snapshot` and return its pointer; called within the sink's commit.
-
-        What `before`, the pointer of the last commit, names must outlive this one, and any number
-        of commits that are refused.
-        """
+        """Write within the sink's commit; return the pointer. `before`, the last commit's, stays."""
 
     def load(self, partition: TopicPartition, pointer: str) -> bytes:
         """Return the snapshot; raise `SnapshotError` when it is missing or damaged."""
