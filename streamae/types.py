@@ -211,7 +211,7 @@ class StateStore(Protocol):
     """Where snapshots are kept. A pointer is short text that finds one again."""
 
     def save(self, partition: TopicPartition, snapshot: bytes, before: str | None) -> str:
-        """Write within the sink's commit; return the pointer. `before`, the last commit's, stays."""
+        """Write within a commit; return the pointer. What `before`, the last one, names stays."""
 
     def load(self, partition: TopicPartition, pointer: str) -> bytes:
         """Return the snapshot; raise `SnapshotError` when it is missing or damaged."""
