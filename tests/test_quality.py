@@ -7,11 +7,12 @@ import pytest
 from river.datasets import Shuttle
 
 from streamae.config import Config
-from streamae.evaluate import Report, evaluate
-from tests.benchmarks.quality import NOT_A_STREAM, ROWS, shelf_with_data
+from streamae.evaluate import UNJUDGED_ROWS, evaluate
+from streamae.numerics.ranking import roc_auc
+from tests.benchmarks.quality import NOT_A_STREAM, ROWS, mahalanobis, public_sets, shelf_with_data
 
-MAHALANOBIS_ROC_AUC, MAHALANOBIS_AVERAGE_PRECISION = 0.754, 0.340
-"""Means of a running Mahalanobis distance over the 31 public sets, the baseline to reach."""
+LEAST_ROC_AUC, LEAST_AVERAGE_PRECISION = 0.795, 0.405
+"""Means over the 31 public sets: three seeds give 0.802 and 0.419, and differ by 0.002 at most."""
 
 
 def test_shuttle() -> None:
@@ -22,16 +23,20 @@ def test_shuttle() -> None:
 
 
 @pytest.mark.slow
-def test_public_sets_reach_the_running_mahalanobis_distance() -> None:
+def test_public_sets() -> None:
+    """Both means, and three sets won for two lost against a running Mahalanobis distance."""
     shelf = shelf_with_data()
     if shelf is None:
         pytest.skip("the public sets are not in STREAMAE_DATA, nor in data beside the repository")
-    reports: list[Report] = [
-        evaluate(path, Config(), rows=ROWS)
-        for path in sorted(shelf.glob("*.npz"))
-        if path.stem not in NOT_A_STREAM
+    paths = [path for path in sorted(shelf.glob("*.npz")) if path.stem not in NOT_A_STREAM]
+    assert len(paths) == 31
+    reports = [evaluate(path, Config(), rows=ROWS) for path in paths]
+    assert np.mean([report.average_precision for report in reports]) >= LEAST_AVERAGE_PRECISION
+    ours = np.array([report.roc_auc for report in reports])
+    assert ours.mean() >= LEAST_ROC_AUC
+    theirs = [
+        roc_auc(mahalanobis(stream.x)[UNJUDGED_ROWS:], stream.anomalous[UNJUDGED_ROWS:])
+        for _, stream in public_sets(shelf)
     ]
-    assert len(reports) == 31
-    assert np.mean([report.roc_auc for report in reports]) >= MAHALANOBIS_ROC_AUC
-    precision = np.mean([report.average_precision for report in reports])
-    assert precision >= MAHALANOBIS_AVERAGE_PRECISION
+    gain = ours - np.array(theirs)
+    assert 2 * (gain > 0.01).sum() >= 3 * (gain < -0.01).sum()
