@@ -27,6 +27,9 @@ _MATRIX = 2
 class Detector:
     """One stream's detector: rows of d numbers in, scores and p-values out.
 
+    It scores by the autoencoder that `model` names, by default a denoising sparse one; each says in
+    `streamae.autoencoders` which paper it is from.
+
     Rows are learnt in blocks of `block_size` and scored with the model of the last finished block,
     so what a row is told depends on the rows before it and never on how they were cut into calls.
     It equals, to the last bit, what the daemon and `streamae evaluate` say about the log

@@ -5,16 +5,19 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from streamae.config import Config
+from streamae.autoencoders import MODELS
+from streamae.config import Config, DetectorConfig
+from streamae.config.models import ModelName
 from streamae.evaluate import flag, judge
 from streamae.types import Bools, Floats
 
 N, BUDGET = 120_000, 1e-3
 
 
-def flagged(x: Floats) -> Bools:
+def flagged(x: Floats, model: ModelName = "denoising_sparse") -> Bools:
     """Return which rows [n] of the stream x[n, d] the daemon flags, none in the warm-up."""
-    first, hits = flag(judge(x, Config(), "stream/0").p_value, Config(), BUDGET)
+    config = Config(detector=DetectorConfig(model=model))
+    first, hits = flag(judge(x, config, "stream/0").p_value, config, BUDGET)
     return np.concatenate([np.zeros(first, np.bool_), hits])
 
 
@@ -39,6 +42,12 @@ def wandering_spread() -> Floats:
 
 def test_steady_stream_is_flagged_at_the_budget() -> None:
     assert 0.8e-3 < flagged(correlated(N, 0)).mean() < 1.25e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_steady_stream_is_flagged_at_the_budget_whatever_the_model(model: ModelName) -> None:
+    assert 0.8e-3 < flagged(correlated(N, 0), model).mean() < 1.25e-3
 
 
 @pytest.mark.parametrize("stream", [wandering_level, wandering_spread])

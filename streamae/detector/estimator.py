@@ -49,6 +49,9 @@ def _with_hyperparameters(init: Callable[..., None]) -> Callable[..., None]:
 class StreamingAnomalyDetector(base.AnomalyDetector):
     """Online denoising sparse autoencoder over whitened residuals, with calibrated p-values.
 
+    Vincent, Larochelle, Lajoie, Bengio and Manzagol, Stacked denoising autoencoders, 2010; `model`
+    exchanges it for another one of `streamae.autoencoders`, where the papers are.
+
     Keyword arguments are the keys of the configuration's section `detector`, with its defaults;
     `budget` is the share of records that `threshold` lets through as anomalies. Records are learnt
     in blocks of `block_size`; the first block has no model yet and scores 0.
