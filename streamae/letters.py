@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -142,7 +142,7 @@ def send(
 def _letter(offset: int, output: Output) -> Letter:
     kept = [(name, value) for name, value in output.headers if not name.startswith(ERROR_HEADER)]
     reason = errors_of(output).get("reason", b"").decode(errors="replace")
-    return Letter(offset, reason, replace(output, headers=tuple(kept)))
+    return Letter(offset, reason, output._replace(headers=tuple(kept)))
 
 
 def _decoder(

@@ -86,8 +86,7 @@ class RecordBatch:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """One message to write; everything in it is a function of the input log."""
 
     channel: Channel

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Protocol
 
 from kafka import KafkaConsumer
@@ -125,8 +124,7 @@ class KafkaArchive:
         """Return all of `output`, changed where a client's writer has to change it."""
         empty = output.key is None and output.value is None
         first_ms = 1 if self._config.kafka.client == "confluent" else 0
-        return replace(
-            output,
+        return output._replace(
             value=b"" if empty else output.value,
             headers=tuple(output.headers),
             timestamp_ms=output.timestamp_ms or first_ms,

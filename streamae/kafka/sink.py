@@ -1,6 +1,7 @@
 """The output: everything of a commit becomes visible at once, or nothing does."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from kafka import OffsetAndMetadata
@@ -54,6 +55,7 @@ class _KafkaSink:
             "dead_letters": config.output.dead_letters,
         }
         self._topics = {channel: topic for channel, topic in topics.items() if topic is not None}
+        self._target = cache(self._counterpart)
 
     def committed(self, partition: TopicPartition) -> Committed | None:
         """Return the committed offset and the snapshot that its metadata points to."""
@@ -73,15 +75,14 @@ class _KafkaSink:
             self._writer.close()
 
     def _send(self, output: Output) -> None:
-        """Queue one output, to the partition that its source has there."""
-        topic = self._topics[output.channel]
-        self._writer.send(
-            counterpart(output.source, topic, self._writer.partitions(topic)),
-            output.key,
-            output.value,
-            output.headers,
-            output.timestamp_ms,
-        )
+        """Queue one output."""
+        target = self._target(output.channel, output.source)
+        self._writer.send(target, output.key, output.value, output.headers, output.timestamp_ms)
+
+    def _counterpart(self, channel: Channel, source: TopicPartition) -> TopicPartition:
+        """Return the partition that a source has in the topic of a channel."""
+        topic = self._topics[channel]
+        return counterpart(source, topic, self._writer.partitions(topic))
 
     def _save(self, commit: Commit) -> dict[TopicPartition, str]:
         """Write the due snapshots; return the pointer of every partition in the commit."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -114,8 +113,8 @@ class FileArchive:
     def written(self, output: Output) -> Output:
         """Return its value alone, but for a dead letter, of which everything is kept."""
         if output.channel == "dead_letters":
-            return replace(output, headers=tuple(output.headers))
-        return replace(output, key=None, headers=(), timestamp_ms=NO_TIMESTAMP)
+            return output._replace(headers=tuple(output.headers))
+        return output._replace(key=None, headers=(), timestamp_ms=NO_TIMESTAMP)
 
     def committed(self, partition: TopicPartition) -> CommitPoint | None:
         """Return what the commit file says."""
