@@ -1,7 +1,11 @@
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
+from streamae.autoencoders import MODELS
 from streamae.config import DetectorConfig
+from streamae.config.models import ModelName
 from streamae.detector import Detector
 from streamae.types import Floats
 from tests.checks import feed
@@ -75,16 +79,18 @@ def correlated(kind: str, n: int, seed: int) -> Floats:
     return x.astype(np.float32)
 
 
-@pytest.mark.parametrize("kind", ["factors", "pairs", "modes", "curved"])
-def test_disturbed_features_are_named(kind: str) -> None:
-    """One of 6 standard deviations first in 95 %, two among the first three in 90 % of alerts."""
-    train, held_back = correlated(kind, 8192, 1), correlated(kind, 512, 2)
-    detector = Detector(DetectorConfig(device="cpu"), 20, "t/0")
+def shares_named(kind: str, model: ModelName) -> Iterator[float]:
+    """Yield in which share of the alerts what was disturbed by 6 standard deviations is named.
+
+    First one feature of each held-back row, as the first; then two, among the first three.
+    """
+    train = correlated(kind, 8192, 1)
+    detector = Detector(DetectorConfig(model=model, device="cpu"), 20, "t/0")
     feed(detector, train)
     rng = np.random.default_rng(3)
-    for n_disturbed, n_first, needed in ((1, 1, 0.95), (2, 3, 0.9)):
+    for n_disturbed, n_first, seed in ((1, 1, 2), (2, 3, 4)):
         named = []
-        for block in held_back.reshape(2, 256, 20):
+        for block in correlated(kind, 512, seed).reshape(2, 256, 20):
             disturbed = [rng.choice(20, n_disturbed, replace=False) for _ in block]
             for row, features in zip(block, disturbed, strict=True):
                 row[features] += 6 * rng.choice([-1, 1], n_disturbed) * train.std(0)[features]
@@ -93,8 +99,23 @@ def test_disturbed_features_are_named(kind: str) -> None:
                 ranked = np.argsort(-detector.explain(block[at]).share)
                 named.append(set(disturbed[at].tolist()) <= set(ranked[:n_first].tolist()))
         assert len(named) > 400
-        assert np.mean(named) >= needed
-        held_back = correlated(kind, 512, 4)
+        yield float(np.mean(named))
+
+
+@pytest.mark.parametrize("kind", ["factors", "pairs", "modes", "curved"])
+def test_disturbed_features_are_named(kind: str) -> None:
+    one, two = shares_named(kind, "denoising_sparse")
+    assert one >= 0.95
+    assert two >= 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_disturbed_features_are_named_whatever_the_model(model: ModelName) -> None:
+    """Among close pairs the stacked one, whose code is the third of three, names fewer."""
+    one, two = shares_named("pairs", model)
+    assert one >= (0.85 if model == "stacked_denoising" else 0.95)
+    assert two >= (0.75 if model == "stacked_denoising" else 0.9)
 
 
 def test_score_without_the_broken_feature(detector: Detector) -> None:
