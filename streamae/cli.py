@@ -53,8 +53,9 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; return the exit code."""
-    if sys.stdout is None:  # Closed by who started us.
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - stays open.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # Closed by who started us.
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - stays open.
     arguments = _parser().parse_args(argv)
     verb: Callable[[argparse.Namespace], int] = arguments.verb
     try:
