@@ -2,9 +2,10 @@
 
 An episode opens with a flagged record. It is over when `quiet_records` records of the partition
 went by without another one and its cooldown has passed: `cooldown_records` records, and `cooldown`
-of event time, after its first. A first record with a clock far ahead would silence its key for as
-long, so a record from long before it ends that cooldown, too. Nothing here depends on the time of
-day or on how records were batched.
+of event time, after its first. Nothing here depends on the clock or on how records were batched.
+
+A first record whose clock was years ahead would silence its key for years: a flagged record of the
+key from long before it ends that cooldown, too.
 """
 
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from streamae.records import Head, Severity, Suppression
 from streamae.types import NO_TIMESTAMP, Headers, Longs
 
 SET_BACK_MS = 86_400_000
-"""A record that is further behind is not late: the clock was ahead, and was set back."""
+"""What is further behind is not late: the clock was ahead, and was set back."""
 
 
 class Flagged(NamedTuple):
@@ -65,17 +66,12 @@ class Times(NamedTuple):
     timestamps_ms: Longs
     """[m], up to that of `last_ordinal`."""
 
-    def passed(self, started_ms: int, cooldown_ms: float, after: int) -> int | None:
-        """Return the first ordinal beyond `after` with which `cooldown_ms` had passed.
-
-        It had also when the clock of `started_ms` turns out to have been ahead.
-        """
-        earliest, latest = _cooling(started_ms, cooldown_ms)
+    def reached(self, timestamp_ms: float, after: int) -> int | None:
+        """Return the first ordinal beyond `after` with that event time or a later one."""
         first = self.last_ordinal + 1 - len(self.timestamps_ms)
-        behind = (self.timestamps_ms < earliest) & (self.timestamps_ms != NO_TIMESTAMP)
-        over = np.flatnonzero(behind | (self.timestamps_ms >= latest)) + first
-        over = over[over > after]
-        return int(over[0]) if over.size else None
+        later = np.flatnonzero(self.timestamps_ms >= timestamp_ms) + first
+        later = later[later > after]
+        return int(later[0]) if later.size else None
 
 
 class Episodes:
@@ -106,13 +102,11 @@ class Episodes:
 
     def cool(self, times: Times) -> None:
         """Take in the event times of the next records, before those among them that are flagged."""
-        known = times.timestamps_ms[times.timestamps_ms != NO_TIMESTAMP]
-        if not self._cooldown_ms or not len(known):
+        if not self._cooldown_ms or not len(times.timestamps_ms):
             return
-        first, last = int(known.min()), int(known.max())
+        latest = int(times.timestamps_ms.max())
         for episode in self._open.values():
-            earliest, latest = _cooling(episode.started_ms, self._cooldown_ms)
-            if episode.cooled_at is None and (first < earliest or last >= latest):
+            if episode.cooled_at is None and latest >= episode.started_ms + self._cooldown_ms:
                 episode.cooled_at = self._cooled_at(
                     episode.first_ordinal, episode.started_ms, times
                 )
@@ -154,6 +148,11 @@ class Episodes:
         episode.peak_p_value = min(episode.peak_p_value, record.p_value)
         if severity == "critical":
             episode.severity = severity
+        earliest = episode.started_ms - max(self._cooldown_ms, SET_BACK_MS)
+        if NO_TIMESTAMP < record.timestamp_ms < earliest:
+            # Times of later records of the batch may be taken in already.
+            cooled_at = record.ordinal if episode.cooled_at is None else episode.cooled_at
+            episode.cooled_at = min(cooled_at, record.ordinal)
         return "cooldown" if late else "open_episode"
 
     def end(self, before: int) -> list[tuple[bytes | None, Episode]]:
@@ -183,9 +182,4 @@ class Episodes:
     def _cooled_at(self, ordinal: int, started_ms: int, times: Times) -> int | None:
         if not self._cooldown_ms or started_ms == NO_TIMESTAMP:
             return ordinal
-        return times.passed(started_ms, self._cooldown_ms, after=ordinal)
-
-
-def _cooling(started_ms: int, cooldown_ms: float) -> tuple[float, float]:
-    """Return the event times, from and to before, at which a cooldown goes on."""
-    return started_ms - max(cooldown_ms, SET_BACK_MS), started_ms + cooldown_ms
+        return times.reached(started_ms + self._cooldown_ms, after=ordinal)
