@@ -8,6 +8,9 @@ from streamae.numerics.state import Stateful
 INPUT_LIMIT = 3.0
 """Inputs end at three standard deviations: one wild feature must not drive the whole code."""
 
+FEWEST_COLUMNS = 16
+"""MKL needs 70 us for 256 rows of 256 latents times 10 columns, and 26 us where there are 16."""
+
 
 class Network(Stateful):
     """The reconstruction of standardised records z[n, d] from h sparse latents.
@@ -59,8 +62,10 @@ class Network(Stateful):
         """Return the reconstruction [n, d] of z[n, d]."""
         inputs = self.inputs(z)
         n_inputs = inputs.shape[1]
-        linear = torch.mm(inputs, self.decoder[:n_inputs])
-        return linear.addmm_(self.encode(inputs), self.decoder[n_inputs:])
+        decoder = widened(self.decoder)
+        linear = torch.mm(inputs, decoder[:n_inputs])
+        recons = linear.addmm_(self.encode(inputs), decoder[n_inputs:])
+        return recons[:, : z.shape[1]]
 
     def active(self, latents: Tensor) -> Tensor:
         """Return how active each of latents[n, h] is, from 0 to 1."""
@@ -74,3 +79,9 @@ class Network(Stateful):
 
 def clip(z: Tensor) -> Tensor:
     return z.clamp(-INPUT_LIMIT, INPUT_LIMIT)
+
+
+def widened(matrix: Tensor) -> Tensor:
+    """Return matrix[k, d] with columns of zeros behind its own, `FEWEST_COLUMNS` at least."""
+    n_more = FEWEST_COLUMNS - matrix.shape[1]
+    return torch.nn.functional.pad(matrix, (0, n_more)) if n_more > 0 else matrix

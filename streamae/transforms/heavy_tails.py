@@ -56,6 +56,8 @@ class HeavyTails(FeatureTransform):
 
     def inverse(self, y: Floats) -> Floats:
         """Return the features x[..., d] that y[..., d] are of, kept within float32."""
+        if not self.columns.any():
+            return y
         x, columns = y.copy(), self.columns
         # Beyond asinh(1e300) = 691 is nothing that a float32 feature could have given.
         distance = np.sinh(np.clip(y[..., columns].astype(np.float64), -691, 691))
