@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from streamae.autoencoders.denoising_sparse import SPACING
+from streamae.autoencoders.network import FEWEST_COLUMNS
 from streamae.config import DetectorConfig
 from streamae.detector import Detector, set_threads
 from streamae.types import Floats
@@ -88,7 +89,8 @@ def bare_products(config: DetectorConfig, d: int) -> Callable[[], None]:
     """
     n, h, inputs = config.block_size, config.hyperparameters["n_latents"], 1 + d
     k = inputs + h
-    score: list[Product] = [(n, inputs, h), (n, h, d), (n, inputs, d), (n, d, d), (n, d, d)]
+    wide = max(d, FEWEST_COLUMNS)
+    score: list[Product] = [(n, inputs, h), (n, h, wide), (n, inputs, wide), (n, d, d), (n, d, d)]
     residual: list[Product] = [(d, n, d)]
     m = n // SPACING
     denoise: list[Product] = [(m, inputs, h), (m, k, d), (m, inputs, d)]
