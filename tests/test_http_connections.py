@@ -104,6 +104,12 @@ def test_stopping_ends_open_connections(views: Views) -> None:
         assert idle.recv(1) == b""
 
 
+def test_a_client_that_wants_an_odd_version_gets_text(server: Server) -> None:
+    answer = ask(server, "/metrics", Accept="application/openmetrics-text; version=newest")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/plain")
+
+
 def test_a_port_in_use_may_be_free_at_the_next_start(server: Server, views: Views) -> None:
     second = Server(HttpConfig(port=server.port), CollectorRegistry(), views)
     with pytest.raises(TemporaryError, match=rf"http\.port: .*127.0.0.1:{server.port}.*in use"):

@@ -133,7 +133,10 @@ class Pages:
         return Answer(encoded({"status": "ok", "changed": asked.result()}))
 
     def _metrics(self, request: Request) -> Answer:
-        encode, content_type = choose_encoder(request.accept)
+        try:
+            encode, content_type = choose_encoder(request.accept)
+        except (TypeError, ValueError):  # It stumbles over a version that is no number.
+            encode, content_type = choose_encoder("")
         return Answer(encode(self._registry), content_type)
 
     def _status(self, request: Request) -> Answer:
