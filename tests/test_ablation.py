@@ -46,7 +46,7 @@ def test_each_part_matters_while_it_is_off(name: str, whole: Floats) -> None:
 
 @pytest.mark.slow
 def test_the_autoencoder_earns_on_curves() -> None:
-    sets = {name: curved(STREAMS[name]) for name in ("a ring", "products of factors")}
+    sets = {name: curved(STREAMS[name]) for name in ("a sphere", "products of factors")}
     with_it, without = (
         figures(sets, switch)[:, 0] for switch in (nullcontext, PARTS["autoencoder"])
     )

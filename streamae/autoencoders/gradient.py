@@ -6,13 +6,15 @@ from torch import Tensor
 from streamae.autoencoders.base import Autoencoder
 from streamae.autoencoders.batch import Batch
 from streamae.autoencoders.denoiser import LinearDenoiser
-from streamae.autoencoders.network import clip
 from streamae.autoencoders.online import OnlineAutoencoder
 from streamae.config import DetectorConfig
 from streamae.numerics.corruption import corrupt
 
 MINI_BATCH = 32
 """Records per step: eight steps per default block, for one teaches next to nothing in a stream."""
+
+INPUT_LIMIT = 3.0
+"""Inputs end at three standard deviations: what saturates is blamed on the feature it is in."""
 
 NOISE = 0.3
 MASKING = 0.02
@@ -38,7 +40,7 @@ class GradientAutoencoder(OnlineAutoencoder):
         self.model.begin(z.shape[1], generator)
 
     def encode(self, z: Tensor) -> Tensor:
-        return self.model.encode(clip(z))
+        return self.model.encode(z.clamp(-INPUT_LIMIT, INPUT_LIMIT))
 
     def recons(self, z: Tensor) -> Tensor:
         return self.model.decode(self.encode(z))
@@ -47,7 +49,10 @@ class GradientAutoencoder(OnlineAutoencoder):
     def learn(
         self, z: Tensor, weights: Tensor, missing: Tensor | None, generator: torch.Generator
     ) -> None:
-        clean, weights = clip(z), weights.clone()  # Autograd takes no tensor of inference mode.
+        clean, weights = (
+            z.clamp(-INPUT_LIMIT, INPUT_LIMIT),
+            weights.clone(),
+        )  # Autograd takes no tensor of inference mode.
         observed = torch.ones_like(clean) if missing is None else (~missing).float()
         batch = Batch(clean, clean, observed, weights)
         self._judge(batch, generator)

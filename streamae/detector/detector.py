@@ -15,8 +15,9 @@ from streamae.detector.explain import Explanation, explain
 from streamae.detector.histograms import MarginalHistograms
 from streamae.detector.moments import moments
 from streamae.detector.persistence import Persistence
+from streamae.detector.prominence import Prominence
 from streamae.detector.scaler import Scaler
-from streamae.detector.scores import Evidence, Learned, Scores
+from streamae.detector.scores import N_KINDS, Evidence, Learned, Scores
 from streamae.detector.whitener import Whitener
 from streamae.numerics.device import resolve_device
 from streamae.numerics.seeds import generator
@@ -48,7 +49,6 @@ class Detector:
         self._stream = stream
         self.n_blocks = 0
         """Blocks learnt."""
-        self._interval = config.learning_interval
         self._device = torch.device(resolve_device(config.device))
         self._features = slice(context.n_columns, None)
         n_columns = context.n_columns + n_features
@@ -61,6 +61,7 @@ class Detector:
         placed = self._generator("histograms")
         self._histograms = MarginalHistograms(n_features, config, placed, self._device)
         self._persistence = Persistence(config.block_size, config.autoencoder_memory)
+        self._prominence = Prominence(N_KINDS, config.autoencoder_memory)
         self._calibrator = Calibrator(config.calibration_memory)
         self._guard = guard.Guard()
         self._drift = DriftMonitor(n_features, config)
@@ -71,6 +72,7 @@ class Detector:
             "residual": self._residual,
             "histograms": self._histograms,
             "persistence": self._persistence,
+            "prominence": self._prominence,
             "calibrator": self._calibrator,
             "guard": self._guard,
             "drift": self._drift,
@@ -95,13 +97,13 @@ class Detector:
     def score(self, x: Floats, n: int) -> Scores:
         """Score the records x[:n] of a block x[block_size, k], NaN = missing; changes nothing.
 
-        score = energy + autocorrelation * recent level of it + mean surprise of single values
+        score = energy + autocorrelation * recent level of it
+              + mean surprise of single values + prominence of one kind of evidence
         """
         if self.n_blocks == 0:
             return Scores(np.full(len(x), np.nan, np.float32), np.ones(len(x)), None)
         evidence = self._weigh(x, n)
-        persistent = self._persistence.autocorrelation * evidence.levels
-        score = (evidence.energy + persistent + evidence.surprise).astype(np.float32)
+        score = self._sum(evidence, evidence.levels)
         p_value = self._calibrator.p_value(score) if self.warm else np.ones(len(x))
         return Scores(score, p_value, evidence)
 
@@ -130,6 +132,7 @@ class Detector:
             self._forget(begun)
         self._persistence.update(evidence.energy, evidence.levels)
         if scores.evidence is not None:
+            self._prominence.update(evidence.kinds)
             self._calibrator.update(scores.score[admitted])
         self.n_blocks += 1
         return Learned(
@@ -156,8 +159,7 @@ class Detector:
             raise ValueError("the first block has no scores")
         evidence = self._weigh(x, len(x))
         level = self._persistence.moved(was.levels[slot], evidence.energy - was.energy[slot])
-        score = evidence.energy + self._persistence.autocorrelation * level + evidence.surprise
-        return score.astype(np.float32)
+        return self._sum(evidence, level)
 
     @torch.inference_mode()
     def codes(self, x: Floats) -> Floats:
@@ -203,38 +205,54 @@ class Detector:
         among = self._linear.covariance[self._features, self._features]
         self._independence = energies.independence(among)
 
+    def _sum(self, evidence: Evidence, levels: Doubles) -> Floats:
+        score = evidence.energy + self._persistence.autocorrelation * levels
+        return (score + evidence.surprise + evidence.prominence).astype(np.float32)
+
     def _weigh(self, x: Floats, n: int) -> Evidence:
         """Return the evidence for x[block_size, k]; rows from n on count as average records."""
         z = self._scaler.transform(x)
-        if n < len(x):
-            z[n:] = 0.0
+        z[n:] = 0.0
         z = z.to(self._device)
         missing = torch.isnan(z) if math.isnan(z.sum()) else None
         if missing is not None:
             z.nan_to_num_(0.0)
         features = z[:, self._features]
         unobserved = None if missing is None else missing[:, self._features]
-        recons = self._autoencoder.recons(z)
-        imputed, residual = z, features - recons[:, self._features]
-        if missing is not None and unobserved is not None:
-            imputed = self._linear.impute(torch.where(missing, recons, z), missing)
-            residual = self._residual.impute(residual.masked_fill_(unobserved, 0.0), unobserved)
+        imputed, residual = self._reconstruct(z, missing)
         bins = self._histograms.bins(features)
         surprise = self._histograms.surprise(bins, unobserved)
         # The whitened features, behind the whitened context, are what the context leaves of them.
         whitened = self._linear.whiten(imputed)[:, self._features]
         squares = torch.stack([whitened, features]).square_()
-        by_feature = energies.coordinatewise(squares)
-        sums = [squares[0].sum(1), self._residual.energy(residual), *by_feature.unbind(), surprise]
+        own, single = self._residual.energy(residual), energies.coordinatewise(squares)
+        extreme = energies.extremes(single[1])
+        sums = [squares[0].sum(1), own, *single.sum(-1).unbind(), extreme, surprise]
         totals = torch.stack(sums).double().cpu().numpy()
-        n_observed = _n_observed(unobserved, features.shape[1])
-        linear, own, linear_t, marginal_t = totals[:-1] / n_observed
-        own_t, nats = energies.student_t(own), self._autoencoder.nats
-        energy = energies.combined(linear_t, marginal_t, own_t, nats, self._independence)
+        n_observed = energies.n_observed(unobserved, features.shape[1])
+        linear, own, linear_t, marginal_t = totals[:4] / n_observed
+        kinds = np.stack([linear_t, marginal_t, energies.student_t(own), totals[5]])
+        votes = energies.votes(self._autoencoder.nats, self._independence)
+        energy = energies.combined(kinds[:3], votes) + totals[4] / np.sqrt(n_observed)
         levels = self._persistence.levels(energy)
+        prominence = self._prominence.of(kinds, np.append(votes, 1.0))
         return Evidence(
-            z, missing, imputed, residual, linear, own, energy, levels, totals[-1], bins
+            z, missing, imputed, residual, linear, own, energy, levels, kinds, prominence, bins
         )
+
+    def _reconstruct(self, z: Tensor, missing: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return z[b, k], missing values imputed, and the residual of its features [b, d].
+
+        Zeros in place of missing values would mislead the code about the others, so these are
+        reconstructed from what the autoencoder and the covariance expect there.
+        """
+        recons = self._autoencoder.recons(z)
+        if missing is None:
+            return z, (z - recons)[:, self._features]
+        imputed = self._linear.impute(torch.where(missing, recons, z), missing)
+        residual = (z - self._autoencoder.recons(imputed)).masked_fill_(missing, 0.0)
+        gaps = missing[:, self._features]
+        return imputed, self._residual.impute(residual[:, self._features], gaps)
 
     def _due(self) -> tuple[bool, bool]:
         """Return whether the autoencoder and the covariance of z learn from this block.
@@ -244,8 +262,9 @@ class Detector:
         """
         if not self._autoencoder.filled:
             return True, True
-        half = max(self._interval // 2, 1)
-        return (self.n_blocks + half // 2) % self._interval == 0, self.n_blocks % half == 0
+        interval = self._config.learning_interval
+        half = max(interval // 2, 1)
+        return (self.n_blocks + half // 2) % interval == 0, self.n_blocks % half == 0
 
     def _admit(self, score: Floats) -> Bools:
         """Return which records [n] later p-values may compare with."""
@@ -279,11 +298,3 @@ class Detector:
 
     def _generator(self, purpose: str) -> torch.Generator:
         return generator(self._config.seed, self._stream, self.n_blocks, purpose)
-
-
-def _n_observed(missing: Tensor | None, n_features: int) -> Doubles | float:
-    """Return the observed values per record, [b]; infinite where there is nothing to judge by."""
-    if missing is None:
-        return float(n_features)
-    count = n_features - missing.sum(1).cpu().numpy()
-    return np.where(count > 0, count, np.inf)

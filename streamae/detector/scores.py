@@ -7,6 +7,9 @@ from torch import Tensor
 from streamae.detector.drift import Drift
 from streamae.types import Doubles, Floats
 
+N_KINDS = 4
+"""Kinds of evidence, see `Evidence.kinds`."""
+
 
 class Evidence(NamedTuple):
     """What a block's scores were made of; `learn` starts from it."""
@@ -24,13 +27,23 @@ class Evidence(NamedTuple):
     residual_energy: Doubles
     """[b], of the residual under its own."""
     energy: Doubles
-    """[b], both and that of z feature by feature, on the scale of a Student t log-likelihood."""
+    """[b], both and that of z feature by feature, on the scale of a Student t log-likelihood, and
+    that of extreme values."""
     levels: Doubles
     """[b], the recent level of `energy`."""
-    surprise: Doubles
-    """[b], the mean of -log p over the bins of the record's values."""
+    kinds: Doubles
+    """[4, b], the Student t energies of z whitened, of z by feature and of the residual, and the
+    mean of -log p over the bins of the record's values."""
+    prominence: Doubles
+    """[b], how far the record stands out in one of the kinds."""
     bins: Tensor
     """[b, n_histograms], flat bin indices."""
+
+    @property
+    def surprise(self) -> Doubles:
+        """[b], the last of the kinds."""
+        surprise: Doubles = self.kinds[-1]
+        return surprise
 
     @property
     def unobserved(self) -> Tensor | None:

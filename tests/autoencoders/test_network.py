@@ -28,14 +28,14 @@ def test_latents_begin_active_on_2_to_50_percent_of_the_data() -> None:
 
 
 def test_inputs_are_limited() -> None:
-    inputs = network().inputs(torch.tensor([[-100.0, -1.0, 0.0, 1.0, 3.5, 100.0]]))
+    inputs = network().inputs(torch.tensor([[-100.0, -1.0, 0.0, 1.0, 4.5, 100.0]]))
     assert inputs.tolist() == [[1.0, -INPUT_LIMIT, -1.0, 0.0, 1.0, INPUT_LIMIT, INPUT_LIMIT]]
 
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
 def test_reconstruction(activation: str) -> None:
     model, z = network(activation), normal(50)
-    inputs = torch.cat([torch.ones(50, 1), z.clamp(-3, 3)], dim=1)
+    inputs = torch.cat([torch.ones(50, 1), z.clamp(-INPUT_LIMIT, INPUT_LIMIT)], dim=1)
     latents = getattr(torch, activation)(inputs @ model.encoder)
     expected = torch.cat([inputs, latents], dim=1) @ model.decoder
     torch.testing.assert_close(model.recons(z), expected, rtol=1e-4, atol=1e-4)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from streamae.autoencoders.denoising_sparse import DenoisingSparseAutoencoder
 from streamae.config import Config, DetectorConfig
-from streamae.detector import energies, guard, whitener
+from streamae.detector import energies, guard, prominence, whitener
 from streamae.detector.detector import Detector
 from streamae.detector.drift import DriftMonitor
 from streamae.detector.histograms import MarginalHistograms
@@ -102,17 +102,15 @@ def _row(cells: list[str]) -> str:
 def _without_autoencoder() -> Iterator[None]:
     """Judge by z alone: whitened, and feature by feature."""
 
-    def combined(
-        linear: Doubles, marginal: Doubles, _: Doubles, __: float, independence: float
-    ) -> Doubles:
-        return (linear + independence * marginal) * (2.0 / (1.0 + independence))
+    def votes(_: float, independence: float) -> Doubles:
+        return np.array([1.0, independence, 0.0]).clip(energies.SMALLEST)
 
     def row_weights(linear_energy: Doubles, _: Doubles) -> Doubles:
         return weights(linear_energy, linear_energy)
 
     weights = guard.row_weights
     with (
-        patch.object(energies, "combined", combined),
+        patch.object(energies, "votes", votes),
         patch.object(guard, "row_weights", row_weights),
     ):
         yield
@@ -133,17 +131,14 @@ def _linear_autoencoder() -> Iterator[None]:
 
 
 @contextmanager
-def _combined_with(**fixed: float) -> Iterator[None]:
-    """Give `nats` or `independence` a value of its own in the sum of energies."""
-    combined = energies.combined
+def _voting_with(**fixed: float) -> Iterator[None]:
+    """Give `nats` or `independence` a value of its own in the votes."""
+    votes = energies.votes
 
-    def changed(
-        linear: Doubles, marginal: Doubles, residual: Doubles, nats: float, independence: float
-    ) -> Doubles:
-        nats, independence = fixed.get("nats", nats), fixed.get("independence", independence)
-        return combined(linear, marginal, residual, nats, independence)
+    def changed(nats: float, independence: float) -> Doubles:
+        return votes(fixed.get("nats", nats), fixed.get("independence", independence))
 
-    with patch.object(energies, "combined", changed):
+    with patch.object(energies, "votes", changed):
         yield
 
 
@@ -171,12 +166,13 @@ def _residual_by_feature() -> Iterator[None]:
 def _squares() -> Iterator[None]:
     """Add squares as they are: normal distributions in place of Student's t."""
 
-    def coordinatewise(squares: Tensor) -> Tensor:
-        return squares.sum(-1)
+    def extremes(squares: Tensor) -> Tensor:
+        return squares.sub(whitener.CLIP**2).relu_().sum(1)
 
     with (
         patch.object(energies, "student_t", np.positive),
-        patch.object(energies, "coordinatewise", coordinatewise),
+        patch.object(energies, "coordinatewise", torch.clone),
+        patch.object(energies, "extremes", extremes),
     ):
         yield
 
@@ -214,9 +210,13 @@ PARTS: dict[str, Switch] = {
     "corruption of what it learns": partial(_keys, corruption_noise=0.0, corruption_masking=0.0),
     "covariance of its residual": _residual_by_feature,
     "short memory of that covariance": partial(_keys, residual_memory=DetectorConfig().memory),
-    "votes of z, whitened and by feature": partial(_combined_with, nats=math.inf),
-    "vote of z by feature": partial(_combined_with, independence=0.0),
-    "outvoting by a better autoencoder": partial(_combined_with, nats=0.0),
+    "votes of z, whitened and by feature": partial(_voting_with, nats=math.inf),
+    "vote of z by feature": partial(_voting_with, independence=0.0),
+    "outvoting by a better autoencoder": partial(_voting_with, nats=0.0),
+    "prominence of one kind of evidence": partial(patch.object, prominence, "DEVIATIONS", math.inf),
+    "sum of extreme values": partial(
+        patch.object, energies, "extremes", lambda single: torch.zeros_like(single[:, 0])
+    ),
     "Student's t; squares instead": _squares,
     "rarity of single values": _no_surprise,
     "recent level": partial(patch.object, Persistence, "autocorrelation", 0.0),

@@ -13,7 +13,6 @@ from unittest.mock import patch
 import numpy as np
 
 from streamae.config import Config, DetectorConfig
-from streamae.detector import energies
 from streamae.detector.detector import Detector
 from streamae.detector.persistence import Persistence
 from streamae.detector.scores import Scores
@@ -91,22 +90,15 @@ def parts_of(x: Floats) -> Parts:
 
 @contextmanager
 def _kept() -> Iterator[list[Doubles]]:
-    """Keep the three energies and the surprise, [4, n] of each block that is scored."""
+    """Keep the kinds of evidence, [4, n] of each block that is scored."""
     blocks: list[Doubles] = []
-    last: list[Doubles] = []
-    combined, score = energies.combined, Detector.score
-
-    def combining(
-        linear: Doubles, marginal: Doubles, residual: Doubles, nats: float, independence: float
-    ) -> Doubles:
-        last[:] = linear, marginal, residual
-        return combined(linear, marginal, residual, nats, independence)
+    score = Detector.score
 
     def scoring(self: Detector, x: Floats, n: int) -> Scores:
         scores = score(self, x, n)
         if scores.evidence is not None:
-            blocks.append(np.stack([*last, scores.evidence.surprise])[:, :n])
+            blocks.append(scores.evidence.kinds[:, :n])
         return scores
 
-    with patch.object(energies, "combined", combining), patch.object(Detector, "score", scoring):
+    with patch.object(Detector, "score", scoring):
         yield blocks
