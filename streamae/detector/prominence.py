@@ -13,8 +13,9 @@ GAIN = 4.0
 """Of the steps. For a normal distribution 2.3, one over its density at the quartile, is best
 (Robbins and Monro, 1951); a larger one forgets the start sooner, when the model knew little."""
 
-SMALLEST_SPREAD = 0.02
-"""That of the mean of a thousand independent squares; a kind that never varies has none at all."""
+SMALLEST_SPREAD = 0.1
+"""Of a kind, about that of the mean of forty independent squares: where records hardly differ,
+differences smaller than usual ones elsewhere would stand out, and p-values could not follow."""
 
 
 class Prominence(Stateful):

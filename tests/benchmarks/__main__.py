@@ -15,7 +15,7 @@ from tests.benchmarks import machine
 
 NAMES = (
     *("decode", "model_step", "end_to_end", "latency", "memory", "quality", "calibration"),
-    *("curved", "watched", "stacked"),
+    *("curved", "linear", "watched", "stacked"),
 )
 
 
