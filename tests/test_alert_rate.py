@@ -40,6 +40,7 @@ def wandering_spread() -> Floats:
     return (spread[:, None] * rng.standard_normal((N, 5))).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_steady_stream_is_flagged_at_the_budget() -> None:
     assert 0.8e-3 < flagged(correlated(N, 0)).mean() < 1.25e-3
 
@@ -50,6 +51,7 @@ def test_steady_stream_is_flagged_at_the_budget_whatever_the_model(model: ModelN
     assert 0.8e-3 < flagged(correlated(N, 0), model).mean() < 1.25e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", [wandering_level, wandering_spread])
 def test_drifting_stream_is_flagged_within_a_factor_of_two(
     stream: Callable[[], Floats],

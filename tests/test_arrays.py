@@ -194,6 +194,7 @@ def test_no_nan_comes_out(name: str) -> None:
     assert np.isfinite(explanation.share).all()
 
 
+@pytest.mark.slow
 def test_a_thousand_features() -> None:
     x = np.random.default_rng(0).standard_normal((80, 1000)).astype(np.float32)
     detector = Detector(block_size=16, n_latents=8, warmup_records=16, device="cpu")

@@ -222,6 +222,7 @@ def test_a_signal_before_the_start_is_a_stop(tmp_path: Path, signum: signal.Sign
         assert process.stderr.read() == ""
 
 
+@pytest.mark.slow
 def test_what_ends_a_run_is_a_log_line_like_the_others(tmp_path: Path) -> None:
     done = python(
         "-m",

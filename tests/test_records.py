@@ -22,6 +22,7 @@ def test_shipped_schema_is_that_of_the_code(name: str) -> None:
     assert shipped == schemas()[name], "run: python -m tests.regenerate"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scores_per", "score_schema"), [("record", "score.v1.json"), ("block", "score-block.v1.json")]
 )

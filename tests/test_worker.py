@@ -130,6 +130,7 @@ def test_result_does_not_depend_on_poll_sizes(undisturbed: MemorySink, size: int
     assert_equal(run(MemorySource(logs(2), size), MemorySink()), undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", [True, False])
 def test_result_does_not_depend_on_restarts(undisturbed: MemorySink, taken: bool) -> None:
     sink = MemorySink()
@@ -159,6 +160,7 @@ def stop_after(sink: MemorySink, size: int, n_polls: int) -> None:
     worker(Stopping(logs(2), size), sink).run(stopped)
 
 
+@pytest.mark.slow
 def test_two_workers_give_what_one_gives() -> None:
     one = run(MemorySource(logs(4)), MemorySink())
     shared = MemorySink()

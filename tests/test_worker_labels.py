@@ -78,6 +78,7 @@ def test_labels_written_first_are_merged_alike_under_any_poll_size(
     assert_equal(run(MemorySource(logs(2), size), MemorySink(), MemoryLabels(WRITTEN)), undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", [True, False])
 def test_labels_written_first_are_merged_alike_after_restarts(
     undisturbed: MemorySink, taken: bool
@@ -92,6 +93,7 @@ def test_labels_written_first_are_merged_alike_after_restarts(
     assert_equal(run(MemorySource(logs(2)), sink, MemoryLabels(WRITTEN)), undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event", ["revoke", "lost"])
 def test_labels_written_first_are_merged_alike_after_a_rebalance(
     undisturbed: MemorySink, event: str

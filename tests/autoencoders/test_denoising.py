@@ -65,6 +65,7 @@ def test_the_chain_moves_among_the_records() -> None:
     assert np.median(model.score(chain[-1])) < 0.5 * np.median(model.score(shuffled))
 
 
+@pytest.mark.slow
 def test_cost_falls_and_it_beats_a_plain_autoencoder_on_small_digits() -> None:
     check(digits.small(), batch_size=64, learning_rate=1e-3)
 

@@ -112,6 +112,7 @@ def torch_adam(part: DenoisingSparseAutoencoder, encoder: torch.nn.Parameter) ->
     return adam
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
 def test_encoder_step_is_adam_on_the_gradient_of_autograd(activation: str) -> None:
     config = DetectorConfig(

@@ -21,6 +21,7 @@ def learn(activation: str) -> SparseAutoencoder:
     return model.fit(ONE_HOT, n_epochs=2000, batch_size=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("activation", "inactive"), [("sigmoid", 0.0), ("tanh", -1.0)])
 def test_one_hot_inputs_through_a_hundred_sparse_units(activation: str, inactive: float) -> None:
     model = learn(activation)

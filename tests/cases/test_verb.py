@@ -15,6 +15,7 @@ SHIPPED = [str(path) for path in sorted((ROOT / "config/tests").glob("*.yaml"))]
 SHUTTLE = str(ROOT / "config/tests/shuttle.yaml")
 
 
+@pytest.mark.slow
 def test_the_shipped_tests_pass(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     report = tmp_path / "junit.xml"
     assert main(["test", "-c", MINIMAL, *SHIPPED, "--junit", str(report)]) == 0

@@ -54,6 +54,7 @@ def test_yaml_duplicates_inside_a_value() -> None:
     assert entries(reader) == [("f:1", "x", "a name is given twice")]
 
 
+@pytest.mark.slow
 def test_yaml_nested_too_deeply() -> None:
     reader = Reader({""}, {})
     reader.read_yaml("x: " + "[" * 1000 + "]" * 1000, "f")

@@ -45,6 +45,7 @@ def ends(key: str) -> Iterator[float]:
                 yield float(np.nextafter(one.lt, -np.inf))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", get_args(ModelName))
 def test_keys_at_the_ends_of_their_range(model: ModelName) -> None:
     base = DetectorConfig(

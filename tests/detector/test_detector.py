@@ -84,6 +84,7 @@ def clusters(n: int) -> Floats:
     return (centres[members] + noise).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", [normal, heavy_tailed, clusters])
 def test_one_in_a_thousand_usual_records_is_flagged_at_one_in_a_thousand(
     stream: Callable[[int], Floats],
@@ -167,6 +168,7 @@ def test_set_threads(n: int) -> None:
     set_threads(before)
 
 
+@pytest.mark.slow
 def test_shuttle() -> None:
     records = [(list(x.values()), y) for x, y in datasets.Shuttle()]
     x = np.array([x for x, _ in records], np.float32)

@@ -34,6 +34,7 @@ def river_checks() -> list[Callable[[Any], None]]:
         return list(river.checks.yield_checks(StreamingAnomalyDetector()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", river_checks(), ids=lambda check: check.__name__)
 def test_river(check: Callable[[Any], None]) -> None:
     check(StreamingAnomalyDetector(**SMALL))
@@ -69,6 +70,7 @@ def test_bad_parameters(parameters: dict[str, Any], message: str) -> None:
         StreamingAnomalyDetector(**parameters)
 
 
+@pytest.mark.slow
 def test_scores_p_values_and_thresholds_are_the_daemons() -> None:
     detector = StreamingAnomalyDetector(topic="shuttle", budget=0.2, **SMALL)
     said = []
@@ -153,6 +155,7 @@ def test_data_frames_are_their_records() -> None:
         of_frames.learn_many(pd.DataFrame({"b": [1.0, 1e39]}))
 
 
+@pytest.mark.slow
 def test_in_a_pipeline_of_river() -> None:
     model = compose.Pipeline(
         preprocessing.StatImputer(("f1", stats.Mean())),

@@ -102,6 +102,7 @@ def shares_named(kind: str, model: ModelName) -> Iterator[float]:
         yield float(np.mean(named))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["factors", "pairs", "modes", "curved"])
 def test_disturbed_features_are_named(kind: str) -> None:
     one, two = shares_named(kind, "denoising_sparse")

@@ -86,6 +86,7 @@ def test_batches_do_not_matter(outputs: list[Output], log: MemoryLog, size: int)
     assert run(Pipeline(shifting(), PARTITION, 0), log, size) == outputs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [AT + 10, AT + 100, AT + 200, AT + 239, AT + 240, AT + 241])
 def test_restarts_do_not_matter(outputs: list[Output], log: MemoryLog, at: int) -> None:
     first = Pipeline(shifting(), PARTITION, 0)

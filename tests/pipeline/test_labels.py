@@ -100,6 +100,7 @@ def test_outputs_and_state_do_not_depend_on_batching(
     assert pieces.snapshot() == whole.snapshot()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [65, 1000, 2500])
 def test_restored_pipeline_continues_as_if_nothing_had_happened(log: MemoryLog, stop: int) -> None:
     taken_from = MemoryLabels(labels(N))
