@@ -43,8 +43,9 @@ class Prominence(Stateful):
         """Return the prominence [n] of records with evidence[k, n], by votes[k] > 0; pure."""
         if self.count == 0.0:
             return np.zeros(evidence.shape[1])
-        shares = np.log(votes / votes.sum())
-        outstanding = np.logaddexp.reduce(self._standardised(evidence) + shares[:, None])
+        u = self._standardised(evidence)
+        largest = u.max(axis=0)
+        outstanding = largest + np.log(votes / votes.sum() @ np.exp(u - largest))
         prominence: Doubles = 2.0 * np.log1p(np.maximum(outstanding, 0.0) / DEVIATIONS)
         return prominence
 
@@ -57,8 +58,9 @@ class Prominence(Stateful):
         else:
             u = self._standardised(evidence)
             step = GAIN * n / min(self.count + n, self._memory)
-            self.median += 0.5 * step * self.deviation * np.sign(u).mean(1)
-            self.deviation *= np.exp(step * ((np.abs(u) > 1.0).mean(1) - 0.5))
+            self.median += step * self.deviation * (np.count_nonzero(u > 0.0, axis=1) / n - 0.5)
+            beyond = np.count_nonzero(np.abs(u) > 1.0, axis=1)
+            self.deviation *= np.exp(step * (beyond / n - 0.5))
         self.deviation = np.maximum(self.deviation, SMALLEST_SPREAD)
         self.count = min(self.count + n, self._memory)
 
