@@ -97,15 +97,14 @@ class Detector:
     def score(self, x: Floats, n: int) -> Scores:
         """Score the records x[:n] of a block x[block_size, k], NaN = missing; changes nothing.
 
-        score = energy + autocorrelation * recent level of it
-              + mean surprise of single values + prominence of one kind of evidence
+        score = energy + autocorrelation * recent level of it + mean surprise + prominence
         """
+        ones = np.ones(len(x))
         if self.n_blocks == 0:
-            return Scores(np.full(len(x), np.nan, np.float32), np.ones(len(x)), None)
+            return Scores(np.full(len(x), np.nan, np.float32), ones, None)
         evidence = self._weigh(x, n)
         score = self._sum(evidence, evidence.levels)
-        p_value = self._calibrator.p_value(score) if self.warm else np.ones(len(x))
-        return Scores(score, p_value, evidence)
+        return Scores(score, self._calibrator.p_value(score) if self.warm else ones, evidence)
 
     @torch.inference_mode()
     def learn(self, x: Floats, scores: Scores) -> Learned:
@@ -132,8 +131,9 @@ class Detector:
             self._forget(begun)
         self._persistence.update(evidence.energy, evidence.levels)
         if scores.evidence is not None:
-            self._prominence.update(evidence.kinds)
             self._calibrator.update(scores.score[admitted])
+            if linear_due:
+                self._prominence.update(evidence.kinds)
         self.n_blocks += 1
         return Learned(
             loss=float(torch.linalg.vector_norm(evidence.residual)) ** 2
@@ -150,16 +150,16 @@ class Detector:
 
     @torch.inference_mode()
     def rescore(self, x: Floats, scores: Scores, slot: int) -> Floats:
-        """Return the scores [m] that the record in `slot` would have with the values x[m, k].
+        """Return the scores [m] of the record in `slot` if its values were x[m, k].
 
         `scores` are those of its block, not the first one.
         """
         was = scores.evidence
         if was is None:
             raise ValueError("the first block has no scores")
-        evidence = self._weigh(x, len(x))
-        level = self._persistence.moved(was.levels[slot], evidence.energy - was.energy[slot])
-        return self._sum(evidence, level)
+        now = self._weigh(x, len(x))
+        levels = self._persistence.moved(was.levels[slot], now.energy - was.energy[slot])
+        return self._sum(now, levels)
 
     @torch.inference_mode()
     def codes(self, x: Floats) -> Floats:
@@ -202,8 +202,8 @@ class Detector:
 
     def _refresh(self) -> None:
         """Derive what scoring reads from the covariance that few blocks change."""
-        among = self._linear.covariance[self._features, self._features]
-        self._independence = energies.independence(among)
+        covariance = self._linear.covariance[self._features, self._features]
+        self._independence = energies.independence(covariance)
 
     def _sum(self, evidence: Evidence, levels: Doubles) -> Floats:
         score = evidence.energy + self._persistence.autocorrelation * levels
@@ -235,9 +235,9 @@ class Detector:
         votes = energies.votes(self._autoencoder.nats, self._independence)
         energy = energies.combined(kinds[:3], votes) + totals[4] / np.sqrt(n_observed)
         levels = self._persistence.levels(energy)
-        prominence = self._prominence.of(kinds, np.append(votes, 1.0))
+        prominent = self._prominence.of(kinds, np.append(votes, 1.0))
         return Evidence(
-            z, missing, imputed, residual, linear, own, energy, levels, kinds, prominence, bins
+            z, missing, imputed, residual, linear, own, energy, levels, kinds, prominent, bins
         )
 
     def _reconstruct(self, z: Tensor, missing: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -257,8 +257,8 @@ class Detector:
     def _due(self) -> tuple[bool, bool]:
         """Return whether the autoencoder and the covariance of z learn from this block.
 
-        Young, both learn from every one; then the covariance twice as often as the autoencoder and,
-        where the interval allows, in other blocks, so that none takes long.
+        Young, both learn from every one; then the covariance (and prominence) twice as often as the
+        autoencoder and, where the interval allows, in other blocks, so that none takes long.
         """
         if not self._autoencoder.filled:
             return True, True
