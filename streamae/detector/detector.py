@@ -8,12 +8,13 @@ from torch import Tensor
 
 from streamae.autoencoders import build
 from streamae.config import DetectorConfig
-from streamae.detector import energies, guard
+from streamae.detector import energies, guard, schedule
 from streamae.detector.calibrator import Calibrator
 from streamae.detector.drift import DriftMonitor
 from streamae.detector.explain import Explanation, explain
 from streamae.detector.histograms import MarginalHistograms
 from streamae.detector.moments import moments
+from streamae.detector.neighbours import Neighbours
 from streamae.detector.persistence import Persistence
 from streamae.detector.prominence import Prominence
 from streamae.detector.scaler import Scaler
@@ -60,6 +61,7 @@ class Detector:
         self._residual = Whitener(n_features, ridge, residual_memory, self._device)
         placed = self._generator("histograms")
         self._histograms = MarginalHistograms(n_features, config, placed, self._device)
+        self._neighbours = Neighbours(n_features, config.autoencoder_memory, self._device)
         self._persistence = Persistence(config.block_size, config.autoencoder_memory)
         self._prominence = Prominence(N_KINDS, config.autoencoder_memory)
         self._calibrator = Calibrator(config.calibration_memory)
@@ -71,6 +73,7 @@ class Detector:
             "linear": self._linear,
             "residual": self._residual,
             "histograms": self._histograms,
+            "neighbours": self._neighbours,
             "persistence": self._persistence,
             "prominence": self._prominence,
             "calibrator": self._calibrator,
@@ -116,12 +119,16 @@ class Detector:
         drift = self._drift.update(sums.of(self._features), levels)
         weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)
         counted = torch.from_numpy(weights.astype(np.float32)).to(self._device)
-        autoencoder_due, linear_due = self._due()
+        autoencoder_due, statistics_due = schedule.due(
+            self.n_blocks, self._config.learning_interval, self._autoencoder.filled
+        )
         if autoencoder_due and self.n_blocks > 0:  # `_start` has learnt the first.
             self._learn_autoencoder(evidence, counted)
-        if linear_due:
+        if statistics_due:
             self._linear.update(evidence.imputed, counted, evidence.missing)
             self._refresh()
+            drawn = self._generator("neighbours")
+            self._neighbours.update(evidence.recons, counted, drawn)
         begun = self._scaler.update(x, sums)
         if drift is not None:
             self._scaler.recenter(self._features.start + drift.features, drift.after)
@@ -132,7 +139,7 @@ class Detector:
         self._persistence.update(evidence.energy, evidence.levels)
         if scores.evidence is not None:
             self._calibrator.update(scores.score[admitted])
-            if linear_due:
+            if statistics_due:
                 self._prominence.update(evidence.kinds)
         self.n_blocks += 1
         return Learned(
@@ -227,15 +234,16 @@ class Detector:
         squares = torch.stack([whitened, features]).square_()
         own, single = self._residual.energy(residual), energies.coordinatewise(squares)
         extreme = energies.extremes(single[1])
-        sums = [squares[0].sum(1), own, *single.sum(-1).unbind(), extreme, surprise]
+        distance = self._neighbours.distance(imputed[:, self._features] - residual)
+        sums = [squares[0].sum(1), own, *single.sum(-1).unbind(), extreme, surprise, distance]
         totals = torch.stack(sums).double().cpu().numpy()
         n_observed = energies.n_observed(unobserved, features.shape[1])
         linear, own, linear_t, marginal_t = totals[:4] / n_observed
-        kinds = np.stack([linear_t, marginal_t, energies.student_t(own), totals[5]])
+        kinds = np.stack([linear_t, marginal_t, energies.student_t(own), *totals[5:]])
         votes = energies.votes(self._autoencoder.nats, self._independence)
         energy = energies.combined(kinds[:3], votes) + totals[4] / np.sqrt(n_observed)
         levels = self._persistence.levels(energy)
-        prominent = self._prominence.of(kinds, np.append(votes, 1.0))
+        prominent = self._prominence.of(kinds, np.append(votes, [1.0, 1.0]))
         return Evidence(
             z, missing, imputed, residual, linear, own, energy, levels, kinds, prominent, bins
         )
@@ -253,18 +261,6 @@ class Detector:
         residual = (z - self._autoencoder.recons(imputed)).masked_fill_(missing, 0.0)
         gaps = missing[:, self._features]
         return imputed, self._residual.impute(residual[:, self._features], gaps)
-
-    def _due(self) -> tuple[bool, bool]:
-        """Return whether the autoencoder and the covariance of z learn from this block.
-
-        Young, both learn from every one; then the covariance (and prominence) twice as often as the
-        autoencoder and, where the interval allows, in other blocks, so that none takes long.
-        """
-        if not self._autoencoder.filled:
-            return True, True
-        interval = self._config.learning_interval
-        half = max(interval // 2, 1)
-        return (self.n_blocks + half // 2) % interval == 0, self.n_blocks % half == 0
 
     def _admit(self, score: Floats) -> Bools:
         """Return which records [n] later p-values may compare with."""
@@ -287,6 +283,7 @@ class Detector:
         features = columns[columns >= self._features.start] - self._features.start
         self._residual.forget(features)
         self._histograms.forget(features)
+        self._neighbours.forget(features)
         self._refresh()
 
     def _standardised(self, x: Floats) -> Tensor:

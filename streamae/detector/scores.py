@@ -7,7 +7,7 @@ from torch import Tensor
 from streamae.detector.drift import Drift
 from streamae.types import Doubles, Floats
 
-N_KINDS = 4
+N_KINDS = 5
 """Kinds of evidence, see `Evidence.kinds`."""
 
 
@@ -32,8 +32,9 @@ class Evidence(NamedTuple):
     levels: Doubles
     """[b], the recent level of `energy`."""
     kinds: Doubles
-    """[4, b], the Student t energies of z whitened, of z by feature and of the residual, and the
-    mean of -log p over the bins of the record's values."""
+    """[5, b], the Student t energies of z whitened, of z by feature and of the residual, the mean of
+    -log p over the bins of the record's values, and the distance of its reconstruction from those
+    of earlier records."""
     prominence: Doubles
     """[b], how far the record stands out in one of the kinds."""
     bins: Tensor
@@ -41,9 +42,14 @@ class Evidence(NamedTuple):
 
     @property
     def surprise(self) -> Doubles:
-        """[b], the last of the kinds."""
-        surprise: Doubles = self.kinds[-1]
+        """[b], the fourth of the kinds."""
+        surprise: Doubles = self.kinds[3]
         return surprise
+
+    @property
+    def recons(self) -> Tensor:
+        """[b, d], the reconstruction of the features."""
+        return self.imputed[:, -self.residual.shape[1] :] - self.residual
 
     @property
     def unobserved(self) -> Tensor | None:
