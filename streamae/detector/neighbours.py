@@ -51,11 +51,8 @@ class Neighbours(Stateful):
         """Store some of recons[n, d], drawn by weights[n], in place of stored ones."""
         n = len(recons)
         self.count = min(self.count + n, self._memory)
-        share = n / self.count
-        n_drawn = max(min(round(N_STORED * share), N_STORED), 1)
-        drawn = torch.multinomial(
-            weights.cpu(), n_drawn, replacement=n_drawn > n, generator=generator
-        )
+        n_drawn = max(round(N_STORED * min(n / self.count, 1.0)), 1)
+        drawn = torch.multinomial(weights.cpu(), n_drawn, replacement=True, generator=generator)
         places = torch.randperm(N_STORED, generator=generator)[:n_drawn]
         self.stored[places] = recons[drawn].clamp_(-CLIP, CLIP)
         self.refresh()

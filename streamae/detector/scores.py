@@ -32,9 +32,9 @@ class Evidence(NamedTuple):
     levels: Doubles
     """[b], the recent level of `energy`."""
     kinds: Doubles
-    """[5, b], the Student t energies of z whitened, of z by feature and of the residual, the mean of
-    -log p over the bins of the record's values, and the distance of its reconstruction from those
-    of earlier records."""
+    """[5, b], the Student t energies of z whitened, of z by feature and of the residual, the mean
+    of -log p over the bins of the record's values, and the distance of its reconstruction from
+    those of earlier records."""
     prominence: Doubles
     """[b], how far the record stands out in one of the kinds."""
     bins: Tensor

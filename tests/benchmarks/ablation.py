@@ -21,6 +21,7 @@ from streamae.detector import energies, guard, prominence, whitener
 from streamae.detector.detector import Detector
 from streamae.detector.drift import DriftMonitor
 from streamae.detector.histograms import MarginalHistograms
+from streamae.detector.neighbours import Neighbours
 from streamae.detector.persistence import Persistence
 from streamae.detector.whitener import Whitener
 from streamae.evaluate import UNJUDGED_ROWS, judge
@@ -112,8 +113,13 @@ def _without_autoencoder() -> Iterator[None]:
     with (
         patch.object(energies, "votes", votes),
         patch.object(guard, "row_weights", row_weights),
+        _no_neighbours(),
     ):
         yield
+
+
+def _no_neighbours() -> AbstractContextManager[Any]:
+    return patch.object(Neighbours, "distance", lambda _, recons: torch.zeros_like(recons[:, 0]))
 
 
 @contextmanager
@@ -213,6 +219,7 @@ PARTS: dict[str, Switch] = {
     "votes of z, whitened and by feature": partial(_voting_with, nats=math.inf),
     "vote of z by feature": partial(_voting_with, independence=0.0),
     "outvoting by a better autoencoder": partial(_voting_with, nats=0.0),
+    "distance from stored reconstructions": _no_neighbours,
     "prominence of one kind of evidence": partial(patch.object, prominence, "DEVIATIONS", math.inf),
     "sum of extreme values": partial(
         patch.object, energies, "extremes", lambda single: torch.zeros_like(single[:, 0])
