@@ -16,7 +16,7 @@ FEWEST_COLUMNS = 16
 class Network(Stateful):
     """The reconstruction of standardised records z[n, d] from h sparse latents.
 
-        inputs  = [1, clip(z, +-6)]                      [n, 1 + d]
+        inputs  = [1, clip(z, +-4)]                      [n, 1 + d]
         latents = activation(inputs encoder)             [n, h]
         recons  = [inputs, latents] decoder              [n, d]
 

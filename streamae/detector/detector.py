@@ -11,14 +11,14 @@ from streamae.config import DetectorConfig
 from streamae.detector import energies, guard, schedule
 from streamae.detector.calibrator import Calibrator
 from streamae.detector.drift import DriftMonitor
-from streamae.detector.explain import Explanation, explain
+from streamae.detector.explain import Explanation, compare, explain
 from streamae.detector.histograms import MarginalHistograms
 from streamae.detector.moments import moments
 from streamae.detector.neighbours import Neighbours
 from streamae.detector.persistence import Persistence
 from streamae.detector.prominence import Prominence
 from streamae.detector.scaler import Scaler
-from streamae.detector.scores import N_KINDS, Evidence, Learned, Scores
+from streamae.detector.scores import DISTANCE, N_KINDS, RESIDUAL, Evidence, Learned, Scores
 from streamae.detector.whitener import Whitener
 from streamae.numerics.device import resolve_device
 from streamae.numerics.seeds import generator
@@ -114,9 +114,8 @@ class Detector:
         """Learn the complete block x[block_size, k], of which `score` returned `scores`."""
         evidence = scores.evidence or self._start(x)
         admitted = self._admit(scores.score)
-        levels = self._scaler.levels(self._features)
         sums = moments(evidence.z, evidence.missing)
-        drift = self._drift.update(sums.of(self._features), levels)
+        drift = self._drift.update(sums.of(self._features), self._scaler.levels(self._features))
         weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)
         counted = torch.from_numpy(weights.astype(np.float32)).to(self._device)
         autoencoder_due, statistics_due = schedule.due(
@@ -127,8 +126,7 @@ class Detector:
         if statistics_due:
             self._linear.update(evidence.imputed, counted, evidence.missing)
             self._refresh()
-            drawn = self._generator("neighbours")
-            self._neighbours.update(evidence.recons, counted, drawn)
+            self._neighbours.update(evidence.recons, counted, self._generator("neighbours"))
         begun = self._scaler.update(x, sums)
         if drift is not None:
             self._scaler.recenter(self._features.start + drift.features, drift.after)
@@ -186,7 +184,12 @@ class Detector:
     @torch.inference_mode()
     def explain(self, x: Floats) -> Explanation:
         """Return which features make the record x[k] anomalous, and what they should have been."""
-        return explain(x, self._scaler, self._autoencoder, self._residual, self._features.start)
+        evidence = self._weigh(x[None], 1)
+        stands_out = self._prominence.deviations(evidence.kinds)[:, 0]
+        if stands_out[RESIDUAL] >= stands_out[DISTANCE]:
+            return explain(x, self._scaler, self._autoencoder, self._residual, self._features.start)
+        usual = self._neighbours.nearest(evidence.recons)
+        return compare(x, self._scaler, evidence.recons[0], usual[0], self._features.start)
 
     def state_dict(self) -> State:
         """Return everything learnt, as arrays of fixed names, shapes and types."""

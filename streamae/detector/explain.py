@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from streamae.autoencoders import OnlineAutoencoder
 from streamae.detector.scaler import Scaler
@@ -47,6 +48,25 @@ def explain(
     off = explanation.observed[most] - again.expected[most]
     explanation.deviation[most] = off / scaler.scale[n_context + most]
     return explanation
+
+
+def compare(
+    x: Floats, scaler: Scaler, recons: Tensor, usual: Tensor, n_context: int = 0
+) -> Explanation:
+    """Explain one record x[n_context + d] by its recons[d] and the `usual` ones [d] most like it.
+
+    For a record that its code reproduces well, but that lies where none is: `usual` is expected,
+    and the shares are those of the squared distance.
+    """
+    features = slice(n_context, None)
+    expected, apart = torch.stack([usual, recons - usual]).double().cpu().numpy()
+    observed_z = (x[features] - scaler.mean[features]) / scaler.scale[features]
+    return Explanation(
+        x[features].copy(),
+        scaler.inverse(expected),
+        observed_z - expected,
+        _shares(np.square(apart), ~np.isnan(x[features])),
+    )
 
 
 def _leave_each_out(

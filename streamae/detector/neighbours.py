@@ -42,10 +42,13 @@ class Neighbours(Stateful):
     def distance(self, recons: Tensor) -> Tensor:
         """Return the mean over the groups of the distance to the nearest, [n], of recons[n, d]."""
         recons = recons.clamp(-CLIP, CLIP)
-        squares = torch.addmm(self._square, recons, self._minus_twice)
-        nearest = squares.view(-1, N_GROUPS, N_STORED // N_GROUPS).amin(2)
+        nearest = self._squares(recons).view(-1, N_GROUPS, N_STORED // N_GROUPS).amin(2)
         nearest += recons.square().sum(1, keepdim=True)
         return nearest.clamp_(min=0.0).sqrt_().mean(1)
+
+    def nearest(self, recons: Tensor) -> Tensor:
+        """Return the nearest stored reconstruction of each of recons[n, d], [n, d]."""
+        return self.stored[self._squares(recons.clamp(-CLIP, CLIP)).argmin(1)]
 
     def update(self, recons: Tensor, weights: Tensor, generator: torch.Generator) -> None:
         """Store some of recons[n, d], drawn by weights[n], in place of stored ones."""
@@ -56,6 +59,10 @@ class Neighbours(Stateful):
         places = torch.randperm(N_STORED, generator=generator)[:n_drawn]
         self.stored[places] = recons[drawn].clamp_(-CLIP, CLIP)
         self.refresh()
+
+    def _squares(self, recons: Tensor) -> Tensor:
+        """Return the squared distances [n, N_STORED], less the square of each of recons[n, d]."""
+        return torch.addmm(self._square, recons, self._minus_twice)
 
     def forget(self, features: Longs) -> None:
         """Take features[m] for what they were at the start: always at their mean."""

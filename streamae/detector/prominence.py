@@ -43,7 +43,7 @@ class Prominence(Stateful):
         """Return the prominence [n] of records with evidence[k, n], by votes[k] > 0; pure."""
         if self.count == 0.0:
             return np.zeros(evidence.shape[1])
-        u = self._standardised(evidence)
+        u = self.deviations(evidence)
         largest = u.max(axis=0)
         outstanding = largest + np.log(votes / votes.sum() @ np.exp(u - largest))
         prominence: Doubles = 2.0 * np.log1p(np.maximum(outstanding, 0.0) / DEVIATIONS)
@@ -56,7 +56,7 @@ class Prominence(Stateful):
             self.median = np.median(evidence, axis=1)
             self.deviation = np.median(np.abs(evidence - self.median[:, None]), axis=1)
         else:
-            u = self._standardised(evidence)
+            u = self.deviations(evidence)
             step = GAIN * n / min(self.count + n, self._memory)
             self.median += step * self.deviation * (np.count_nonzero(u > 0.0, axis=1) / n - 0.5)
             beyond = np.count_nonzero(np.abs(u) > 1.0, axis=1)
@@ -64,5 +64,6 @@ class Prominence(Stateful):
         self.deviation = np.maximum(self.deviation, SMALLEST_SPREAD)
         self.count = min(self.count + n, self._memory)
 
-    def _standardised(self, evidence: Doubles) -> Doubles:
+    def deviations(self, evidence: Doubles) -> Doubles:
+        """Return u of evidence[k, n], of the same shape; pure."""
         return (evidence - self.median[:, None]) / self.deviation[:, None]

@@ -10,6 +10,9 @@ from streamae.types import Doubles, Floats
 N_KINDS = 5
 """Kinds of evidence, see `Evidence.kinds`."""
 
+RESIDUAL, DISTANCE = 2, 4
+"""Which of them are the energy of the residual and the distance from earlier records."""
+
 
 class Evidence(NamedTuple):
     """What a block's scores were made of; `learn` starts from it."""

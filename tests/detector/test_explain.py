@@ -166,3 +166,18 @@ def test_a_feature_never_seen_is_not_blamed() -> None:
     explanation = fresh.explain(x[0])
     assert explanation.share[2] == 0.0
     assert np.isfinite(explanation.expected).all()
+
+
+def test_a_record_between_two_modes_is_explained_by_the_nearer_one() -> None:
+    rng = np.random.default_rng(0)
+    centres = np.array([[-2.0, 1.0, 0.0, 5.0], [2.0, 1.0, 4.0, 5.0]])
+    x = centres[rng.integers(0, 2, 12 * 256)] + 0.1 * rng.standard_normal((12 * 256, 4))
+    fresh = Detector(DetectorConfig(device="cpu"), 4, "t/0")
+    feed(fresh, x.astype(np.float32))
+    between = np.array([0.6, 1.0, 2.6, 5.0], np.float32)
+    explanation = fresh.explain(between)
+    np.testing.assert_allclose(explanation.expected, centres[1], atol=0.4)
+    assert set(np.argsort(-explanation.share)[:2].tolist()) == {0, 2}
+    assert explanation.share[[0, 2]].sum() > 0.95
+    assert explanation.share.sum() == pytest.approx(1.0)
+    assert explanation.deviation[0] == pytest.approx(-1.4 / 2.0, abs=0.2)
