@@ -113,19 +113,19 @@ def test_figures_follow_from_the_verdicts(stream: Path) -> None:
 
 def test_what_it_flags_is_what_the_daemon_flags(stream: Path) -> None:
     x, y = planted()
-    config = Config(record=RecordConfig(format="float32"), alerting=AlertingConfig(budget=0.08))
+    config = Config(record=RecordConfig(format="float32"), alerting=AlertingConfig(budget=0.1))
     names = tuple(f"x{at}" for at in range(D))
     log = MemoryLog([row.tobytes() for row in x.astype("<f4")])
     partition = TopicPartition("planted", 0)
     batch = replace(log.read(partition, 0, N), columns=names)
     done = Pipeline(config, partition, 0).process(batch)
     p_value = judge(x, config, "planted/0", names).p_value
-    first, flagged = flag(p_value, config, 0.08)
+    first, flagged = flag(p_value, config, 0.1)
     report = evaluate(stream, config)
     assert (N - first, int(flagged.sum())) == (done.n_judged, done.n_flagged)
     assert report.alert_rate == done.n_flagged / done.n_judged > 0
     assert report.alert_rate_clean == flagged[y[first:] == 0].mean() > 0
-    assert (flagged != (p_value[first:] <= 0.08)).any()
+    assert (flagged != (p_value[first:] <= 0.1)).any()
 
 
 def test_a_small_budget_is_not_judged_before_its_p_value_can_be_estimated(stream: Path) -> None:

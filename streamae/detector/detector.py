@@ -29,6 +29,12 @@ from streamae.types import Bools, Doubles, Floats, Longs
 RECORDS_PER_FEATURE = 8
 """The covariance of residuals needs several records per feature to be worth inverting."""
 
+LEARNT = (
+    *("scaler", "autoencoder", "linear", "residual", "histograms", "neighbours"),
+    *("persistence", "prominence", "calibrator", "guard", "drift"),
+)
+"""The parts of a detector, as snapshots name them."""
+
 
 class Detector:
     """Scores records with the model as the last finished block left it, and learns whole blocks.
@@ -67,19 +73,7 @@ class Detector:
         self._calibrator = Calibrator(config.calibration_memory)
         self._guard = guard.Guard()
         self._drift = DriftMonitor(n_features, config)
-        self._parts: dict[str, Stateful] = {
-            "scaler": self._scaler,
-            "autoencoder": self._autoencoder,
-            "linear": self._linear,
-            "residual": self._residual,
-            "histograms": self._histograms,
-            "neighbours": self._neighbours,
-            "persistence": self._persistence,
-            "prominence": self._prominence,
-            "calibrator": self._calibrator,
-            "guard": self._guard,
-            "drift": self._drift,
-        }
+        self._parts: dict[str, Stateful] = {name: getattr(self, f"_{name}") for name in LEARNT}
         self._refresh()
 
     @property
