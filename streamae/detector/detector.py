@@ -118,9 +118,7 @@ class Detector:
         if autoencoder_due and self.n_blocks > 0:  # `_start` has learnt the first.
             self._learn_autoencoder(evidence, counted)
         if statistics_due:
-            self._linear.update(evidence.imputed, counted, evidence.missing)
-            self._refresh()
-            self._neighbours.update(evidence.recons, counted, self._generator("neighbours"))
+            self._learn_statistics(evidence, counted)
         begun = self._scaler.update(x, sums)
         if drift is not None:
             self._scaler.recenter(self._features.start + drift.features, drift.after)
@@ -289,6 +287,11 @@ class Detector:
     def _learn_autoencoder(self, evidence: Evidence, weights: Tensor) -> None:
         corruption = self._generator("corruption")
         self._autoencoder.learn(evidence.z, weights, evidence.missing, corruption)
+
+    def _learn_statistics(self, evidence: Evidence, weights: Tensor) -> None:
+        self._linear.update(evidence.imputed, weights, evidence.missing)
+        self._neighbours.update(evidence.recons, weights, self._generator("neighbours"))
+        self._refresh()
 
     def _generator(self, purpose: str) -> torch.Generator:
         return generator(self._config.seed, self._stream, self.n_blocks, purpose)
