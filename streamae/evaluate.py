@@ -14,7 +14,8 @@ import numpy as np
 
 from streamae.budget import AlertBudget
 from streamae.config import Budget, Config, RecordConfig, parse_budget
-from streamae.decode.parse import RejectedError, cell_value, key_of, timestamp_of
+from streamae.decode.parse import cell_value, key_of, timestamp_of
+from streamae.decode.rejects import RejectedError
 from streamae.detector.blockwise import BlockwiseDetector, Verdicts, numbered
 from streamae.errors import ConfigError
 from streamae.labelled import LabelledStream, read, select

@@ -17,8 +17,6 @@ from streamae.config import RecordConfig
 from streamae.decode.parse import (
     Fields,
     Format,
-    Reason,
-    RejectedError,
     format_of,
     names_of,
     parse,
@@ -34,6 +32,7 @@ from streamae.decode.readers import (
     packer,
     undecided,
 )
+from streamae.decode.rejects import Reason, RejectedError
 from streamae.errors import SnapshotError
 from streamae.types import UNREADABLE, Floats, Longs, RecordBatch
 
@@ -97,7 +96,8 @@ class Decoder:
         """Return the valid records of `batch` as columns, and why the others are not valid.
 
         With `features: auto` the first valid record ever seen fixes the features: all its numbers
-        and nulls in the order they are written, without the key and timestamp fields.
+        and nulls in the order they are written, without the key and timestamp fields. One with
+        more than `MAX_AUTO_FEATURES` of them is not valid there, and the next one is asked.
         """
         values = _Values(batch, self._config, self._columns)
         rejects: list[Reject] = []

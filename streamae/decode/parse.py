@@ -10,13 +10,13 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from itertools import accumulate
 from typing import Literal, NamedTuple, TypeGuard
 
 import numpy as np
 
 from streamae.config import RecordConfig
+from streamae.decode.rejects import Reason, RejectedError, excerpt, kind
 from streamae.types import Headers
 
 Format = Literal["json", "float32", "csv"]
@@ -25,8 +25,10 @@ MAX_DEPTH = 100
 """Deepest nesting read. The parsers' own limit depends on how deep the caller's stack is, and the
 result for a record must not."""
 
-_MAX_DETAIL = 200
-_MAX_EXCERPT = 60
+MAX_AUTO_FEATURES = 2_000
+"""Most features that a record may decide on: memory grows with their square, 1.2 GiB at 2,000, and
+one odd record must not take it. Named ones may be more."""
+
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_TIMESTAMP_MS = 253_402_300_799_999
@@ -53,32 +55,6 @@ def _integer(digits: str) -> int | float:
 _JSON = json.JSONDecoder(parse_int=_integer, parse_constant=float)
 
 
-class Reason(StrEnum):
-    """Why a record was rejected; the label of a metric, so the set stays small."""
-
-    EMPTY = "empty"
-    TOO_LARGE = "too_large"
-    UNSUPPORTED_CONTENT_TYPE = "unsupported_content_type"
-    NOT_UTF8 = "not_utf8"
-    INVALID_JSON = "invalid_json"
-    INVALID_CSV = "invalid_csv"
-    WRONG_TYPE = "wrong_type"
-    WRONG_LENGTH = "wrong_length"
-    NO_FEATURES = "no_features"
-    OUT_OF_RANGE = "out_of_range"
-    BAD_KEY = "bad_key"
-    BAD_TIMESTAMP = "bad_timestamp"
-    BAD_HEADERS = "bad_headers"
-
-
-class RejectedError(Exception):
-    """The value cannot be used; caught by `decode`, which lists it among the rejects."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail[:_MAX_DETAIL])
-        self.reason = reason
-
-
 class Fields(NamedTuple):
     """What a value holds, before the features are picked from it."""
 
@@ -98,7 +74,7 @@ def format_of(headers: Headers, default: Format) -> Format:
             if media_type.endswith(b"+json"):
                 return "json"
             if media_type not in _MEDIA_TYPES:
-                raise RejectedError(Reason.UNSUPPORTED_CONTENT_TYPE, _excerpt(media_type))
+                raise RejectedError(Reason.UNSUPPORTED_CONTENT_TYPE, excerpt(media_type))
             return _MEDIA_TYPES[media_type]
     return default
 
@@ -129,16 +105,23 @@ def names_of(
     values: Mapping[str, object] | Sequence[object], excluded: set[str | None]
 ) -> list[str]:
     """Return the names of all numbers and missing values, in order; `x0`, `x1`, ... by position."""
-    if not isinstance(values, Mapping):
-        return [f"x{i}" for i in range(len(values))]
-    names = [
-        name
-        for name, value in values.items()
-        if name not in excluded and (value is None or _is_number(value))
-    ]
+    if isinstance(values, Mapping):
+        names = [
+            name
+            for name, value in values.items()
+            if name not in excluded and (value is None or _is_number(value))
+        ]
+    else:
+        names = [f"x{i}" for i in range(len(values))]
+    if len(names) > MAX_AUTO_FEATURES:
+        raise RejectedError(
+            Reason.TOO_MANY_FEATURES,
+            f"{len(names)} features, and `record.features: auto` takes {MAX_AUTO_FEATURES} at most:"
+            " name the features; `streamae config init` drafts the list",
+        )
     for name in names:
         if any("\ud800" <= character <= "\udfff" for character in name):
-            raise RejectedError(Reason.INVALID_JSON, f"lone surrogate in the name {_excerpt(name)}")
+            raise RejectedError(Reason.INVALID_JSON, f"lone surrogate in the name {excerpt(name)}")
     return names
 
 
@@ -160,7 +143,7 @@ def row_of(values: Mapping[str, object] | Sequence[object], features: Sequence[s
         beyond = np.isinf(np.array(row, np.float32))
     if beyond.any():
         name = features[int(beyond.argmax())]
-        raise RejectedError(Reason.OUT_OF_RANGE, f"{_excerpt(name)} is beyond the range of float32")
+        raise RejectedError(Reason.OUT_OF_RANGE, f"{excerpt(name)} is beyond the range of float32")
     if all(map(math.isnan, row)):
         raise RejectedError(Reason.NO_FEATURES, "every feature is missing")
     return row
@@ -175,7 +158,7 @@ def key_of(value: object) -> bytes:
             return str(value).encode()
     except (UnicodeEncodeError, OverflowError):
         pass
-    raise RejectedError(Reason.BAD_KEY, f"key_field holds {_kind(value)}")
+    raise RejectedError(Reason.BAD_KEY, f"key_field holds {kind(value)}")
 
 
 def timestamp_of(value: object, unit: Literal["ms", "s"]) -> int:
@@ -188,9 +171,9 @@ def timestamp_of(value: object, unit: Literal["ms", "s"]) -> int:
         elif _is_number(value):
             timestamp_ms = round(value * 1000 if unit == "s" else value)
         else:
-            raise RejectedError(Reason.BAD_TIMESTAMP, f"timestamp_field holds {_kind(value)}")
+            raise RejectedError(Reason.BAD_TIMESTAMP, f"timestamp_field holds {kind(value)}")
     except (ValueError, OverflowError) as error:
-        detail = f"timestamp_field holds {_excerpt(value)}"
+        detail = f"timestamp_field holds {excerpt(value)}"
         raise RejectedError(Reason.BAD_TIMESTAMP, detail) from error
     if not 0 <= timestamp_ms <= MAX_TIMESTAMP_MS:
         raise RejectedError(
@@ -220,7 +203,7 @@ def _json_fields(text: str, config: RecordConfig) -> Fields:
     if isinstance(parsed, list):
         return Fields(parsed)
     if not isinstance(parsed, dict):
-        raise RejectedError(Reason.WRONG_TYPE, f"{_kind(parsed)} in place of an object or array")
+        raise RejectedError(Reason.WRONG_TYPE, f"{kind(parsed)} in place of an object or array")
     nested = parsed.get("features")
     values = nested if isinstance(nested, dict | list) else parsed
     return _keyed(values, parsed, parsed, config)
@@ -283,17 +266,4 @@ def _number(value: object, name: str) -> float:
         return math.nan
     if _is_number(value):
         return float(value)
-    raise RejectedError(Reason.WRONG_TYPE, f"{_excerpt(name)} holds {_kind(value)}")
-
-
-def _kind(value: object) -> str:
-    """Name the JSON type, which is also the reader's word for it."""
-    if value is None:
-        return "nothing"
-    kinds = {bool: "a boolean", str: "text", dict: "an object", list: "an array"}
-    return kinds.get(type(value), "a number")
-
-
-def _excerpt(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= _MAX_EXCERPT else f"{shown[:_MAX_EXCERPT]}..."
+    raise RejectedError(Reason.WRONG_TYPE, f"{excerpt(name)} holds {kind(value)}")

@@ -14,7 +14,8 @@ import msgspec
 from msgspec.structs import astuple
 
 from streamae.config import RecordConfig
-from streamae.decode.parse import MAX_DEPTH, RejectedError, cell_value, key_of, timestamp_of
+from streamae.decode.parse import MAX_DEPTH, cell_value, key_of, timestamp_of
+from streamae.decode.rejects import RejectedError
 
 Vector = bytes
 """float32[d] as it lies in memory, NaN where a value is missing, infinite where it is too large."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from streamae.config import RecordConfig
-from streamae.decode.parse import RejectedError, format_of, parse, timestamp_of
+from streamae.decode.parse import format_of, parse, timestamp_of
+from streamae.decode.rejects import RejectedError
 from streamae.types import UNREADABLE, RecordBatch
 
 Kind = Literal["number", "text", "missing", "boolean", "object", "array"]

@@ -139,6 +139,28 @@ def test_auto_takes_the_first_valid_record(values, columns, config, features):
     assert [reject.index for reject in decoded.rejects] == list(range(len(values) - 1))
 
 
+@pytest.mark.parametrize("format_", ["json", "csv", "float32"])
+def test_auto_never_freezes_on_more_features_than_it_may(format_):
+    def value(n):
+        written = b",".join([b"1"] * n)
+        return {"json": b"[%b]" % written, "csv": written, "float32": bytes(4 * n)}[format_]
+
+    decoder = Decoder(RecordConfig(format=format_))
+    decoded = decoder.decode(batch_of([value(20_000), value(2_001), value(2_000), value(20_000)]))
+    assert decoder.features is not None
+    assert len(decoder.features) == 2_000
+    assert reasons(decoded) == [
+        (0, Reason.TOO_MANY_FEATURES),
+        (1, Reason.TOO_MANY_FEATURES),
+        (3, Reason.WRONG_LENGTH),
+    ]
+    assert "20000 features" in decoded.rejects[0].detail
+    assert "record.features" in decoded.rejects[0].detail
+
+    named = Decoder(RecordConfig(format=format_, features=tuple(f"x{j}" for j in range(2_001))))
+    assert named.decode(batch_of([value(2_001)])).x.shape == (1, 2_001)
+
+
 def test_auto_without_a_valid_record():
     decoder = Decoder(RecordConfig())
     decoded = decoder.decode(batch_of([b"{", None]))

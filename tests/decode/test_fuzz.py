@@ -162,7 +162,7 @@ def test_fuzz():
 
     assert sorted([*rows, *rejects]) == list(range(N_VALUES))
     assert {reason for reason, _ in rejects.values()} == (
-        set(Reason) - {Reason.BAD_KEY, Reason.BAD_TIMESTAMP}
+        set(Reason) - {Reason.BAD_KEY, Reason.BAD_TIMESTAMP, Reason.TOO_MANY_FEATURES}
     )
     for _, detail in rejects.values():
         assert 0 < len(detail) <= 200

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from streamae.config import RecordConfig
-from streamae.decode.parse import Reason, RejectedError, format_of, names_of, parse, row_of
+from streamae.decode.parse import format_of, names_of, parse, row_of
+from streamae.decode.rejects import Reason, RejectedError
 from tests.record_values import (
     CSV_REJECTS,
     JSON_REJECTS,
