@@ -148,6 +148,12 @@ class Observer:
             relearn_from=pipeline.position,
             committed=committed,
         )
+        if pipeline.labels_before is not None:
+            log.warning(
+                "labels.source names another log than before, which is read from its start",
+                partition=str(pipeline.partition),
+                before=pipeline.labels_before,
+            )
         if pipeline.skipped_from is not None:
             log.warning(
                 "rolled back with the position kept: records before it were not learnt, so scores"

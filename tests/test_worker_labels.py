@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from streamae.config import Config, LabelsConfig
-from streamae.local import MemoryLabels, MemorySink, MemorySource
+from streamae.local import MemoryLabels, MemoryLog, MemorySink, MemorySource
 from streamae.types import Poll
 from tests.labels import labels, replayed
 from tests.streams import ONE_BY_ONE
@@ -130,3 +130,27 @@ def test_refused_commit_goes_out_with_the_labels_taken_meanwhile(refusals: int) 
         run(StopAfterCommit(taken_from, 40), sink, taken_from)
     run(Live(taken_from, 40), sink, taken_from)
     assert_replayable(sink, n_moments=5)
+
+
+def test_another_labels_log_is_read_from_its_start(caplog: pytest.LogCaptureFixture) -> None:
+    """The same one is read on."""
+    sink = MemorySink()
+
+    def taken(source: str, n_labels: int, end: int) -> tuple[int, list[str]]:
+        """Run to `end`; return how many labels the last score knows, and what was warned of."""
+        caplog.clear()
+        log = MemoryLog(logs(1)[PARTITION].values[:end])
+        used = settings(labels=LabelsConfig(source=source))
+        before = MemorySource({PARTITION: log})
+        worker(before, sink, used, MemoryLabels(WRITTEN[:n_labels])).run(threading.Event())
+        scores = [output.value for output in sink.outputs if output.channel == "scores"]
+        known = msgspec.json.decode(scores[-1] or b"")["head"]["labels"]
+        return known, [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+
+    assert taken("a", 60, 300)[0] == 60
+    known, warned = taken("b", 30, 600)
+    assert known == 30
+    assert any("labels.source" in line for line in warned)
+    known, warned = taken("b", 40, 900)
+    assert known == 40
+    assert not any("labels.source" in line for line in warned)

@@ -95,6 +95,11 @@ class OnlineDetector:
         """Take labels from `log` from now on."""
         self._supervision = Supervision(config, self.partition, self.detector, log)
 
+    def rewind_labels(self) -> None:
+        """Read the labels log from its start; what labels have taught stays."""
+        if self._supervision is not None:
+            self._supervision.offset = 0
+
     @property
     def decisions(self) -> dict[str, Any]:
         """What is done to which features, as plain values."""

@@ -50,6 +50,8 @@ class Pipeline:
         """Next offset to read."""
         self.skipped_from: int | None = None
         """See `snapshot.Header`; of the snapshot this was restored from."""
+        self.labels_before: str | None = None
+        """The labels log that was read until that snapshot, where it is another one by now."""
         self.online: OnlineDetector | None = None
         """None until the features are known."""
         self._decoder: Decoder | None = None
@@ -79,6 +81,9 @@ class Pipeline:
         if header.features is not None:
             pipeline.online = pipeline._begin(header.features)
             pipeline.online.load_state_dict(arrays)
+            if pipeline.online.labels_offset and header.state["labels"] != config.labels.source:
+                pipeline.labels_before = header.state["labels"]
+                pipeline.online.rewind_labels()
         pipeline.boundary = pipeline._here(header.offset, header.ordinal)
         return pipeline
 
@@ -133,7 +138,11 @@ class Pipeline:
             ordinal=at.ordinal,
             features=None if online is None else online.features,
             model=snapshot.model_keys(self._config),
-            state={"judge": at.judge, "rejects": at.counts},
+            state={
+                "judge": at.judge,
+                "rejects": at.counts,
+                "labels": self._config.labels.source,
+            },
         )
         return snapshot.encode(header, {} if online is None else online.state_dict())
 
