@@ -196,6 +196,7 @@ class Alerter:
             budget=significant(record.budget),
             severity=self.severity(record.p_value, record.budget),
             episode_id=alert_id,
+            evidence=reasons.evidence,
             attribution=reasons.attribution,
             missing=reasons.missing,
             counterfactual=reasons.counterfactual,

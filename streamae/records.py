@@ -48,8 +48,28 @@ class Counterfactual(msgspec.Struct, frozen=True):
     """The record's score without them, as if they had been missing."""
 
 
+class Evidence(msgspec.Struct, frozen=True):
+    """How far the record stood out, by kind of evidence.
+
+    Above the median of earlier records, in their median absolute deviations.
+    """
+
+    covariance: float
+    """Distance from the mean under the running covariance."""
+    values: float
+    """Distances of the single features from their means."""
+    residual: float
+    """What the autoencoder's reconstruction leaves of the record."""
+    rarity: float
+    """How seldom such values were seen before."""
+    distance: float
+    """From the most similar earlier records, as the autoencoder reconstructs them."""
+
+
 class Reasons(NamedTuple):
     """Why a record is anomalous."""
+
+    evidence: Evidence
 
     attribution: list[Attribution]
     """Most important first."""
@@ -105,6 +125,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=ANO
     severity: Severity
     episode_id: str
     start_of_episode: bool = True
+    evidence: Evidence
     attribution: list[Attribution]
     missing: list[str]
     counterfactual: Counterfactual | None = None
@@ -233,18 +254,6 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     event_time: Annotated[datetime, Meta(tz=True)] | int | None = None
     """RFC 3339 with a time zone, or milliseconds since the epoch."""
-
-
-def schemas() -> Mapping[str, dict[str, Any]]:
-    """Return a JSON Schema (2020-12) per kind of message, by the name of its file in `schemas`."""
-    kinds: Mapping[str, Any] = {
-        "alert.v1.json": Event,
-        "score.v1.json": Score,
-        "score-block.v1.json": ScoreBlock,
-        "label.v1.json": Label,
-    }
-    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return {name: {**dialect, **msgspec.json.schema(kind)} for name, kind in kinds.items()}
 
 
 class _Sourced(msgspec.Struct):

@@ -8,6 +8,7 @@ from streamae.records import (
     ConfigurationChange,
     Counterfactual,
     Drift,
+    Evidence,
     Model,
     Moved,
     Position,
@@ -29,6 +30,7 @@ def alert(offset: int, feature: str = "pressure", **changes: Any) -> Alert:
         "budget": 1e-3,
         "severity": "critical",
         "episode_id": f"id-{offset}",
+        "evidence": Evidence(12.0, 3.1, 48.2, -0.4, 5.5),
         "attribution": [
             Attribution(feature, 80.0, 45.2, 6.3, 0.61),
             Attribution("flow", 4e-5, 0, 0.2, 0.031),

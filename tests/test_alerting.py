@@ -13,6 +13,7 @@ from streamae.records import (
     Attribution,
     Counterfactual,
     Drift,
+    Evidence,
     Moved,
     Reasons,
     Recovered,
@@ -21,6 +22,7 @@ from streamae.types import NO_TIMESTAMP, TopicPartition
 
 PARTITION = TopicPartition("in", 3)
 BUDGET = 0.01
+EVIDENCE = Evidence(1.0, 2.0, 20.0, 0.0, 3.0)
 
 
 def flagged(
@@ -47,7 +49,7 @@ def explain(record: Flagged) -> Reasons:
 
 def blaming(deviation: float) -> Reasons:
     attribution = [Attribution("f0", 1.0, 0.0, deviation, 0.5), Attribution("f1", 1.0, 0.0, 9, 0.5)]
-    return Reasons(attribution, ["gone"], Counterfactual(["f0"], 0.5))
+    return Reasons(EVIDENCE, attribution, ["gone"], Counterfactual(["f0"], 0.5))
 
 
 def alerter(**keys: Any) -> Alerter:
@@ -182,7 +184,7 @@ def test_an_alert_needs_a_deviation_of_the_size_and_direction_asked_for(
 def test_a_counter_that_is_judged_by_its_change_keeps_its_name_in_the_configuration() -> None:
     machine = alerter(up_only=("bytes",))
     attribution = [Attribution("bytes (change)", 1.0, 9.0, -4.0, 1.0)]
-    reasons = Reasons(attribution, [], None)
+    reasons = Reasons(EVIDENCE, attribution, [], None)
     assert not machine.process([flagged(1)], times(1), lambda _: reasons).events
 
 
@@ -197,7 +199,7 @@ def test_a_deviation_that_is_not_asked_for_keeps_no_episode_open() -> None:
 
 
 def test_a_record_without_any_value_may_raise_an_alert() -> None:
-    nothing = Reasons([], ["f0", "f1"], None)
+    nothing = Reasons(EVIDENCE, [], ["f0", "f1"], None)
     raised = alerter(min_deviation=1.0).process([flagged(1)], times(1), lambda _: nothing)
     assert len(raised.events) == 1
 

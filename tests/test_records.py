@@ -8,8 +8,9 @@ from jsonschema import Draft202012Validator
 from streamae.dead_letters import ERROR_HEADER
 from streamae.local import MemoryLog
 from streamae.pipeline import Pipeline
-from streamae.records import Position, iso_time, schemas, significant, source_of, text
+from streamae.records import Position, iso_time, significant, source_of, text
 from streamae.types import NO_TIMESTAMP, Output
+from tests.schemas import schemas
 from tests.streams import PARTITION, config, keys, timestamps, values
 
 N = 1500

@@ -18,7 +18,7 @@ from streamae.detector.neighbours import Neighbours
 from streamae.detector.persistence import Persistence
 from streamae.detector.prominence import Prominence
 from streamae.detector.scaler import Scaler
-from streamae.detector.scores import DISTANCE, N_KINDS, RESIDUAL, Evidence, Learned, Scores
+from streamae.detector.scores import KINDS, Evidence, Learned, Scores
 from streamae.detector.whitener import Whitener
 from streamae.numerics.device import resolve_device
 from streamae.numerics.seeds import generator
@@ -69,7 +69,7 @@ class Detector:
         self._histograms = MarginalHistograms(n_features, config, placed, self._device)
         self._neighbours = Neighbours(n_features, config.autoencoder_memory, self._device)
         self._persistence = Persistence(config.block_size, config.autoencoder_memory)
-        self._prominence = Prominence(N_KINDS, config.autoencoder_memory)
+        self._prominence = Prominence(len(KINDS), config.autoencoder_memory)
         self._calibrator = Calibrator(config.calibration_memory)
         self._guard = guard.Guard()
         self._drift = DriftMonitor(n_features, config)
@@ -151,10 +151,7 @@ class Detector:
 
         `scores` are those of its block, not the first one.
         """
-        was = scores.evidence
-        if was is None:
-            raise ValueError("the first block has no scores")
-        now = self._weigh(x, len(x))
+        was, now = scores.known, self._weigh(x, len(x))
         levels = self._persistence.moved(was.levels[slot], now.energy - was.energy[slot])
         return self._sum(now, levels)
 
@@ -173,12 +170,16 @@ class Detector:
         """Return the score whose p-value is `alpha`; infinite until warm."""
         return self._calibrator.threshold(alpha) if self.warm else float("inf")
 
+    def deviations(self, evidence: Evidence) -> Doubles:
+        """Return how far records stand out by kind, [5, b]: above the median, in deviations."""
+        return self._prominence.deviations(evidence.kinds)
+
     @torch.inference_mode()
     def explain(self, x: Floats) -> Explanation:
         """Return which features make the record x[k] anomalous, and what they should have been."""
         evidence = self._weigh(x[None], 1)
-        stands_out = self._prominence.deviations(evidence.kinds)[:, 0]
-        if stands_out[RESIDUAL] >= stands_out[DISTANCE]:
+        stands_out = dict(zip(KINDS, self.deviations(evidence)[:, 0], strict=True))
+        if stands_out["residual"] >= stands_out["distance"]:
             return explain(x, self._scaler, self._autoencoder, self._residual, self._features.start)
         usual = self._neighbours.nearest(evidence.recons)
         return compare(x, self._scaler, evidence.recons[0], usual[0], self._features.start)

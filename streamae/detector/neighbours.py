@@ -10,10 +10,6 @@ from streamae.types import Longs
 N_STORED = 256
 """As many as a block, so that a score costs one more small product; 512 find little more."""
 
-N_GROUPS = 2
-"""Stored records are divided among groups, each with a nearest one of its own: an anomaly that was
-stored does not make those like it familiar all by itself."""
-
 
 class Neighbours(Stateful):
     """A sample of the reconstructions of about the last `memory` records learnt.
@@ -40,11 +36,10 @@ class Neighbours(Stateful):
         self._square = self.stored.square().sum(1)
 
     def distance(self, recons: Tensor) -> Tensor:
-        """Return the mean over the groups of the distance to the nearest, [n], of recons[n, d]."""
+        """Return the distance [n] of recons[n, d] to the nearest stored ones."""
         recons = recons.clamp(-CLIP, CLIP)
-        nearest = self._squares(recons).view(-1, N_GROUPS, N_STORED // N_GROUPS).amin(2)
-        nearest += recons.square().sum(1, keepdim=True)
-        return nearest.clamp_(min=0.0).sqrt_().mean(1)
+        nearest = self._squares(recons).amin(1).add_(recons.square().sum(1))
+        return nearest.clamp_(min=0.0).sqrt_()
 
     def nearest(self, recons: Tensor) -> Tensor:
         """Return the nearest stored reconstruction of each of recons[n, d], [n, d]."""

@@ -7,11 +7,8 @@ from torch import Tensor
 from streamae.detector.drift import Drift
 from streamae.types import Doubles, Floats
 
-N_KINDS = 5
+KINDS = ("covariance", "values", "residual", "rarity", "distance")
 """Kinds of evidence, see `Evidence.kinds`."""
-
-RESIDUAL, DISTANCE = 2, 4
-"""Which of them are the energy of the residual and the distance from earlier records."""
 
 
 class Evidence(NamedTuple):
@@ -69,6 +66,13 @@ class Scores(NamedTuple):
     """[b], share of earlier scores at least as high; 1 until warm."""
     evidence: Evidence | None
     """None in the first block."""
+
+    @property
+    def known(self) -> Evidence:
+        """The evidence; raise ValueError in the first block."""
+        if self.evidence is None:
+            raise ValueError("the first block has no scores")
+        return self.evidence
 
 
 class Learned(NamedTuple):

@@ -12,7 +12,15 @@ from streamae.detector import Detector, Drift, Learned, Scores
 from streamae.numerics.state import State, prefixed, within, without
 from streamae.pipeline import recent
 from streamae.pipeline.labels import Labelled, Supervision
-from streamae.records import Attribution, Counterfactual, Head, Moved, Reasons, significant
+from streamae.records import (
+    Attribution,
+    Counterfactual,
+    Evidence,
+    Head,
+    Moved,
+    Reasons,
+    significant,
+)
 from streamae.transforms import Block, Inputs
 from streamae.types import Doubles, Floats, Headers, LabelLog, Longs, TopicPartition
 
@@ -215,7 +223,9 @@ class OnlineDetector:
         for row, feature in enumerate(ranked):
             without[row:, first + feature] = np.nan
         score = self.detector.rescore(without, scored.scores, slot)
+        stands_out = self.detector.deviations(scored.scores.known)[:, slot].tolist()
         return Reasons(
+            Evidence(*map(significant, stands_out)),
             attribution,
             [names[at] for at in np.flatnonzero(missing).tolist()],
             _counterfactual([names[at] for at in ranked], score, threshold),

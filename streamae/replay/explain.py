@@ -13,6 +13,7 @@ from streamae.pipeline import Examined, Pipeline
 from streamae.records import (
     Attribution,
     Counterfactual,
+    Evidence,
     Position,
     Severity,
     iso_time,
@@ -57,6 +58,8 @@ class Explanation(msgspec.Struct, frozen=True):
     verdict: Verdict
     now: Verdict | None
     """With the newest model, if the record came next; None where none was kept."""
+    evidence: Evidence | None
+    """None before there was a model."""
     attribution: list[Attribution]
     missing: list[str]
     counterfactual: Counterfactual | None
@@ -123,6 +126,7 @@ class Explainer:
             notes=self._playback.notes,
             verdict=_verdict(examined),
             now=self._now(),
+            evidence=reasons.evidence if reasons else None,
             attribution=reasons.attribution if reasons else [],
             missing=reasons.missing if reasons else [],
             counterfactual=reasons.counterfactual if reasons and examined.severity else None,

@@ -109,6 +109,10 @@ def _features(found: "Explanation") -> Iterator[str]:
     yield from table(header, rows)
     if (more := len(found.reconstruction) - len(rows) - len(found.missing)) > 0:
         yield f"and {more} more"
+    if found.evidence is not None:
+        kinds = found.evidence.__struct_fields__
+        stands_out = (f"{kind} {getattr(found.evidence, kind):.1f}" for kind in kinds)
+        yield f"stands out by {', '.join(stands_out)}"
     if found.missing:
         yield f"missing: {', '.join(found.missing)}"
     if found.counterfactual is not None:

@@ -7,6 +7,7 @@ from streamae.autoencoders import MODELS
 from streamae.config import DetectorConfig
 from streamae.config.models import ModelName
 from streamae.detector import Detector
+from streamae.detector.scores import KINDS
 from streamae.types import Floats
 from tests.checks import feed
 
@@ -126,6 +127,8 @@ def test_score_without_the_broken_feature(detector: Detector) -> None:
     broken = detector.score(block, 256)
     again = block[[100, 100]]
     again[1, 1] = np.nan
+    stands_out = dict(zip(KINDS, detector.deviations(broken.known)[:, 100], strict=True))
+    assert max(stands_out, key=stands_out.__getitem__) == "residual"
     as_is, without = detector.rescore(again, broken, 100)
     assert as_is == pytest.approx(broken.score[100], rel=1e-4)
     assert without == pytest.approx(usual[100], abs=6.0)
@@ -175,6 +178,9 @@ def test_a_record_between_two_modes_is_explained_by_the_nearer_one() -> None:
     fresh = Detector(DetectorConfig(device="cpu"), 4, "t/0")
     feed(fresh, x.astype(np.float32))
     between = np.array([0.6, 1.0, 2.6, 5.0], np.float32)
+    scores = fresh.score(between[None], 1)
+    stands_out = dict(zip(KINDS, fresh.deviations(scores.known)[:, 0], strict=True))
+    assert stands_out["distance"] > max(3.0, stands_out["residual"])
     explanation = fresh.explain(between)
     np.testing.assert_allclose(explanation.expected, centres[1], atol=0.4)
     assert set(np.argsort(-explanation.share)[:2].tolist()) == {0, 2}

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from streamae.config import Config
-from streamae.detector.neighbours import N_GROUPS, Neighbours
+from streamae.detector.neighbours import Neighbours
 from streamae.detector.whitener import CLIP
 from streamae.evaluate import judge
 from streamae.numerics.ranking import roc_auc
@@ -30,23 +30,19 @@ def drawn(n: int, d: int = 5, seed: int = 0) -> Tensor:
     return torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
 
 
-def test_distance_is_the_mean_over_groups_of_that_to_the_nearest() -> None:
+def test_distance_is_that_to_the_nearest_stored_one() -> None:
     neighbours = taught(drawn(N), drawn(N, seed=1))
     recons = 2.0 * drawn(N, seed=2)
     within = recons.double().clamp(-CLIP, CLIP)
     apart = torch.cdist(within, neighbours.stored.double())
-    nearest = [group.amin(1) for group in apart.chunk(N_GROUPS, dim=1)]
-    expected = torch.stack(nearest).mean(0).float()
+    expected = apart.amin(1).float()
     torch.testing.assert_close(neighbours.distance(recons), expected, atol=1e-3, rtol=1e-3)
 
 
-def test_one_stored_record_alone_makes_none_familiar() -> None:
-    neighbours = taught(torch.zeros(N, 5))
-    odd = torch.full((1, 5), 2.0)
-    neighbours.stored[0] = odd
-    neighbours.refresh()
-    far = float(torch.linalg.vector_norm(odd))
-    assert neighbours.distance(odd).item() == pytest.approx(far / 2, rel=1e-3)
+def test_what_is_stored_is_where_it_is() -> None:
+    neighbours = taught(drawn(N))
+    assert neighbours.distance(neighbours.stored).max() < 2e-3
+    torch.testing.assert_close(neighbours.nearest(neighbours.stored), neighbours.stored)
 
 
 @pytest.mark.parametrize("n", [8, N, 2 * N])

@@ -32,6 +32,7 @@ def test_the_newest_shows_its_evidence(feed: Feed, page: Page, rows: Locator) ->
     notes = rows.locator(".notes")
     for part in ["score 33.98, threshold 11.41, p 2.00e-5", "not flagged without pressure"]:
         expect(notes).to_contain_text(part)
+    expect(notes).to_contain_text("shown best by the residual of the reconstruction")
     for part in ["missing: valve", "by the labels: 92 %", "in-0 at 120", "streamae explain id-120"]:
         expect(notes).to_contain_text(part)
 

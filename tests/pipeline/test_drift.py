@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from streamae.config import Config
 from streamae.local import MemoryLog
 from streamae.pipeline import Pipeline
-from streamae.records import schemas
 from streamae.types import Output
+from tests.schemas import schemas
 from tests.streams import FEATURES, ONE_BY_ONE, PARTITION, config, keys, run, timestamps, vectors
 
 N = 3000

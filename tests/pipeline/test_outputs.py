@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 
 from streamae.local import MemoryLog
 from streamae.pipeline import Pipeline
-from streamae.records import schemas
 from streamae.types import Output
+from tests.schemas import schemas
 from tests.streams import FEATURES, PARTITION, config, keys, timestamps, values, vectors
 
 N = 640

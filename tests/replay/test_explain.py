@@ -47,6 +47,7 @@ def test_an_alert_is_explained_as_it_was_raised(
         alert["model"]["ordinal"],
     )
     assert found["attribution"][: len(alert["attribution"])] == alert["attribution"]
+    assert found["evidence"] == alert["evidence"]
     if alert["counterfactual"] is not None:
         assert found["counterfactual"] == alert["counterfactual"]
     assert daemon.content() == before
@@ -101,7 +102,7 @@ def test_a_record_that_raised_no_alert(daemon: Daemon, explain: Explain) -> None
 def test_a_record_before_there_was_a_model(daemon: Daemon, explain: Explain, said: Said) -> None:
     found = explain("in:0:3")
     assert found["verdict"] | {"block": 0, "score": None, "alpha": 0.0} == found["verdict"]
-    assert (found["attribution"], found["nearest"]) == ([], None)
+    assert (found["attribution"], found["nearest"], found["evidence"]) == ([], None, None)
     assert found["now"]["alpha"] > 0
     assert daemon.run("explain", "in:0:3") == 0
     printed = said()
@@ -121,6 +122,7 @@ def test_text(daemon: Daemon, explain: Explain, said: Said) -> None:
         assert part in printed
     blamed = next(line for line in lines if line.startswith(alert["attribution"][0]["feature"]))
     assert f"{alert['attribution'][0]['share']:.1%}" in blamed
+    assert f"residual {alert['evidence']['residual']:.1f}, rarity" in printed
 
 
 def test_an_alert_that_does_not_say_what_it_is_about(

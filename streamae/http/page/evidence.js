@@ -4,6 +4,13 @@ import { breakable, element } from "./dom.js";
 import { clip, count, known, label, listed, number, percent, plural } from "./format.js";
 
 const WIDEST = 10; // Standard deviations; what is further off is drawn at the edge.
+const SHOWN_BY = {
+  covariance: "the distance under the covariance",
+  values: "single features",
+  residual: "the residual of the reconstruction",
+  rarity: "rare values",
+  distance: "the distance from earlier records",
+};
 const HALF = 46; // Percent of the width from the middle to that.
 
 // What has less than a twentieth of the first one's share had no part in the decision.
@@ -115,17 +122,24 @@ function judged({ start, end }) {
   return `score ${number(start.score)}, threshold ${number(start.threshold)}, p ${number(start.p_value)}`;
 }
 
+// Of the kinds of evidence the one in which the record stood out most.
+function foremost(evidence = {}) {
+  return Object.keys(evidence).sort((one, other) => evidence[other] - evidence[one])[0];
+}
+
 function notes({ start, end }) {
   const alert = start ?? end;
   const place = start?.since ?? alert.source ?? {};
   const without = start?.counterfactual?.features ?? [];
   const missing = start?.missing ?? [];
+  const best = foremost(start?.evidence);
   const probability = start?.head?.probability;
   return [
     judged({ start, end }),
     start &&
       end?.n_records > 1 &&
       `highest score ${number(end.peak_score)} in ${plural(end.n_records, "record")}`,
+    best && `shown best by ${SHOWN_BY[best] ?? best}`,
     without.length && `not flagged without ${listed(without)}`,
     missing.length && `missing: ${listed(missing)}`,
     known(probability) && `by the labels: ${percent(probability)}`,
