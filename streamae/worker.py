@@ -159,7 +159,7 @@ class Worker:
     def on_assign(self, partitions: Iterable[TopicPartition]) -> None:
         """Restore each partition's pipeline and read from its block boundary."""
         new = list(partitions)
-        for partition in new:  # Hundreds take minutes, and each of them may hang.
+        for partition in new:  # Hundreds take a while, and each of them may hang.
             with self._observer.broker_call("restore"):
                 self._lanes[partition] = self._restore(partition)
         # The next commit pins where a new partition begins, which `latest` would else move.

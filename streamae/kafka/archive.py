@@ -40,6 +40,9 @@ class SnapshotReader(Protocol):
     def load(self, partition: TopicPartition, pointer: str) -> bytes:
         """See `Archive.load`."""
 
+    def close(self) -> None:
+        """Release everything."""
+
 
 class KafkaArchive:
     """The topics of a configuration, and the offsets of its group, as an `Archive`.
@@ -151,6 +154,7 @@ class KafkaArchive:
         """
         for one in self._readings:
             one.close()
+        self._store.close()
         with suppress(KafkaError):
             self._consumer.close(autocommit=False, timeout_ms=settings.READER_CLOSE_MS)
 

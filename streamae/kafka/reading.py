@@ -19,6 +19,9 @@ POLL_S = 0.1
 """A poll ends late that meets but the mark of a transaction."""
 
 
+Isolation = Literal["read_committed", "read_uncommitted"]
+
+
 class Polled(NamedTuple):
     """What one poll of a partition brought."""
 
@@ -32,33 +35,49 @@ def read(
     partition: TopicPartition,
     start: int | None = None,
     end: int | None = None,
-    isolation: Literal["read_committed", "read_uncommitted"] = "read_committed",
+    isolation: Isolation = "read_committed",
 ) -> Generator[Polled, None, None]:
-    """Yield the records from `start` to before `end`, poll by poll, with a reader of its own.
+    """Yield what `read_with` does, with a reader of its own."""
+    with closing(open_reader(config, isolation)) as reader:
+        yield from read_with(reader, config, partition, start, end)
+
+
+def open_reader(config: Config, isolation: Isolation) -> Any:
+    """Return a consumer that reads what it is told to."""
+    options = settings.reader(config) | {"isolation_level": isolation}
+    return connect(KafkaConsumer, options, config)
+
+
+def read_with(
+    reader: Any,
+    config: Config,
+    partition: TopicPartition,
+    start: int | None = None,
+    end: int | None = None,
+) -> Generator[Polled, None, None]:
+    """Yield the records from `start` to before `end`, poll by poll.
 
     Without a `start` it is the first record left, and without an `end` where the log ends when
     reading begins; what is uncommitted there is waited for, until its transaction ends. Raise
     `OffsetOutOfRangeError` when `start` is gone.
     """
     one = KafkaPartition(*partition)
-    options = settings.reader(config) | {"isolation_level": isolation}
     patience_s = settings.unstable_s(config)
-    with closing(connect(KafkaConsumer, options, config)) as reader:
-        reader.assign([one])
-        position = edges(reader, partition, config).first if start is None else start
-        reader.seek(one, position)
-        deadline = monotonic() + patience_s
-        while end is None or position < end:
-            records = _poll(reader, config, partition, position)
-            before, position = position, int(reader.position(one))
-            end = reader.highwater(one) if end is None else end
-            if position > before:
-                deadline = monotonic() + patience_s
-            elif monotonic() > deadline and (end is None or position < end):
-                raise UnreachableError(
-                    f"{partition}: nothing came behind offset {position} for {patience_s:g} s"
-                )
-            yield Polled([one for one in records if end is None or one.offset < end], position)
+    reader.assign([one])
+    position = edges(reader, partition, config).first if start is None else start
+    reader.seek(one, position)
+    deadline = monotonic() + patience_s
+    while end is None or position < end:
+        records = _poll(reader, config, partition, position)
+        before, position = position, int(reader.position(one))
+        end = reader.highwater(one) if end is None else end
+        if position > before:
+            deadline = monotonic() + patience_s
+        elif monotonic() > deadline and (end is None or position < end):
+            raise UnreachableError(
+                f"{partition}: nothing came behind offset {position} for {patience_s:g} s"
+            )
+        yield Polled([one for one in records if end is None or one.offset < end], position)
 
 
 def edges(consumer: Any, partition: TopicPartition, config: Config) -> Edges:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import crc32c
 import msgspec
 from kafka import KafkaConsumer
-from kafka.errors import OffsetOutOfRangeError
+from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from streamae.config import Config
 from streamae.errors import ConfigError, SnapshotError
@@ -67,6 +67,9 @@ class StateReader:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._reader: Any = None
+        """Open from the first `load` on: to open one for each of hundreds of partitions takes a
+        minute."""
 
     def load(self, partition: TopicPartition, pointer: str) -> bytes:
         """Read the chunks by offset and compare length and checksum."""
@@ -93,6 +96,13 @@ class StateReader:
                 elif begun and (chunk.number, chunk.place) == (begun[0].number, len(begun)):
                     begun.append(chunk)
         yield from _stored(one, begun)
+
+    def close(self) -> None:
+        """Close the reader; the next `load` opens another one."""
+        if self._reader is not None:
+            with suppress(KafkaError):
+                self._reader.close(autocommit=False, timeout_ms=settings.READER_CLOSE_MS)
+            self._reader = None
 
     def _home(self, partition: TopicPartition) -> TopicPartition:
         """Return the partition of the state topic that has the snapshots of an input partition."""
@@ -128,8 +138,11 @@ class StateReader:
         """Yield the records from the pointer's first offset to its last."""
         one = TopicPartition(pointer.topic, pointer.partition)
         end = pointer.last + 1
+        if self._reader is None:
+            self._reader = reading.open_reader(self._config, "read_uncommitted")
         try:
-            for polled in reading.read(self._config, one, pointer.first, end, "read_uncommitted"):
+            polls = reading.read_with(self._reader, self._config, one, pointer.first, end)
+            for polled in polls:
                 yield from polled.records
         except OffsetOutOfRangeError as error:
             raise SnapshotError(
@@ -167,7 +180,11 @@ class TopicStore(StateReader):
         self._writer = writer
 
     def save(self, partition: TopicPartition, snapshot: bytes, before: str | None) -> str:
-        """Write the chunks within the writer's transaction and wait for their offsets."""
+        """Write the chunks within the writer's transaction and wait for their offsets.
+
+        Whatever was to be restored is by then, so the reader is closed.
+        """
+        self.close()
         topic = self._config.state.topic
         number = 0
         if before:
@@ -183,9 +200,6 @@ class TopicStore(StateReader):
         self._writer.flush()
         offsets = (sent[0].value.offset, sent[-1].value.offset)
         return _pointer(target, (number, at), offsets, len(sent), snapshot)
-
-    def close(self) -> None:
-        """Do nothing: the writer is its owner's, and readers are closed after each snapshot."""
 
 
 def chunks(snapshot: bytes) -> list[bytes]:

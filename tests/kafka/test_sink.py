@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -8,6 +9,7 @@ from kafka.structs import OffsetAndMetadata
 
 from streamae.config import Config, StateConfig
 from streamae.errors import ConfigError, SnapshotError, TemporaryError
+from streamae.kafka import reading
 from streamae.kafka.state import CHUNK_BYTES
 from streamae.types import NO_TIMESTAMP, Commit, Output, TopicPartition
 from tests.kafka.cluster import Cluster
@@ -46,6 +48,35 @@ def test_commit_shows_everything_and_comes_back(
         again = member.committed[one]
         assert again is not None
         assert (again.offset, again.snapshot) == (4, SNAPSHOT)
+
+
+def test_one_reader_restores_all_partitions(
+    configured: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    open_reader = reading.open_reader
+
+    def noted(config: Config, isolation: reading.Isolation) -> Any:
+        opened.append(isolation)
+        return open_reader(config, isolation)
+
+    monkeypatch.setattr(reading, "open_reader", noted)
+    config = configured(partitions=4)
+    snapshots = {TopicPartition(config.source.topics[0], one): b"%d" % one for one in range(4)}
+    with started(config) as member:
+        assert member.sink.commit(Commit([], dict.fromkeys(snapshots, 0), snapshots))
+    assert not opened
+    with started(config) as member:
+        found = {
+            one: committed.snapshot for one, committed in member.committed.items() if committed
+        }
+        assert found == snapshots
+        assert len(opened) == 1
+        newer = {one: snapshot * CHUNK_BYTES for one, snapshot in snapshots.items()}
+        assert member.sink.commit(Commit([], dict.fromkeys(newer, 0), newer))
+        restored = {one: member.sink.committed(one) for one in newer}
+        assert {one: back and back.snapshot for one, back in restored.items()} == newer
+    assert len(opened) == 2
 
 
 def test_newer_snapshot_replaces_the_pointer(configured: Configured, cluster: Cluster) -> None:
