@@ -48,7 +48,8 @@ class Guard(Stateful):
     So neither a burst nor an incident that comes back nor a slow rise of anomalies becomes usual.
     Aliens count while their share of about the last 8,192 records is below 1/256, or below that of
     the records half as far out: a heavy tail thins out, an incident is a group of its own. They
-    also count below twice their first share: a stream of groups far apart begins with them. Two
+    also count below twice the share that was at least half as far out in the first blocks: a stream
+    of groups far apart begins with them, though a young model does not see them as far out. Two
     ways out bound how long a change can go on being an anomaly: aliens count above 1/8, and after
     65,536 records, until their share falls below a quarter of what is usual.
     """
@@ -61,7 +62,7 @@ class Guard(Stateful):
         self.tail_share = 0.0
         """Of the records between the usual ones and the aliens."""
         self.first: Doubles = np.zeros(N_FIRST)
-        """Of the first blocks."""
+        """Of aliens and tail in the first blocks."""
         self.n_first = 0
         self.n_watched = 0
         """Records since the share of aliens became unusual."""
@@ -81,7 +82,7 @@ class Guard(Stateful):
         between = np.count_nonzero(tail) / len(tail) - share
         self.tail_share += rate * (between - self.tail_share)
         if self.n_first < N_FIRST:
-            self.first[self.n_first] = share
+            self.first[self.n_first] = np.count_nonzero(tail) / len(tail)
             self.n_first += 1
             self.refresh()
             return np.ones_like(alien)

@@ -47,6 +47,13 @@ def test_aliens_that_a_stream_begins_with_are_usual() -> None:
     assert shares(used(*[0.05] * 8), *[0.11] * 300)[-200:] == [0.0] * 200
 
 
+def test_a_group_that_a_young_model_sees_nearer_is_usual() -> None:
+    guard, group = Guard(), np.arange(256) < 4
+    for _ in range(8):
+        assert guard.admit(np.zeros_like(group), group).all()
+    assert all(guard.admit(group, group).all() for _ in range(200))
+
+
 def test_an_early_incident_does_not_make_aliens_usual() -> None:
     assert shares(used(0.0, 0.5, 1.0, 0.5, *[0.0] * 4), *[0.05] * 200)[-180:] == [0.0] * 180
 
