@@ -15,6 +15,8 @@ from streamae.records import (
     Recovered,
 )
 
+EVIDENCE = Evidence(covariance=12.0, values=3.1, residual=48.2, rarity=-0.4, distance=5.5)
+
 
 def alert(offset: int, feature: str = "pressure", **changes: Any) -> Alert:
     fields: dict[str, Any] = {
@@ -30,7 +32,7 @@ def alert(offset: int, feature: str = "pressure", **changes: Any) -> Alert:
         "budget": 1e-3,
         "severity": "critical",
         "episode_id": f"id-{offset}",
-        "evidence": Evidence(12.0, 3.1, 48.2, -0.4, 5.5),
+        "evidence": EVIDENCE,
         "attribution": [
             Attribution(feature, 80.0, 45.2, 6.3, 0.61),
             Attribution("flow", 4e-5, 0, 0.2, 0.031),

@@ -13,16 +13,15 @@ from streamae.records import (
     Attribution,
     Counterfactual,
     Drift,
-    Evidence,
     Moved,
     Reasons,
     Recovered,
 )
 from streamae.types import NO_TIMESTAMP, TopicPartition
+from tests.alerts import EVIDENCE
 
 PARTITION = TopicPartition("in", 3)
 BUDGET = 0.01
-EVIDENCE = Evidence(1.0, 2.0, 20.0, 0.0, 3.0)
 
 
 def flagged(

@@ -7,6 +7,7 @@ from streamae.cases.file import Case, DeadLetters, ExpectedAlert, ExpectedDrift
 from streamae.cases.outcome import Judged, Outcome
 from streamae.config import Span
 from streamae.records import Alert, Attribution, Drift, Model, Moved, Position, Recovered
+from tests.alerts import EVIDENCE
 
 NAN = float("nan")
 
@@ -22,6 +23,7 @@ def alert(offset: int, **keys: Any) -> Alert:
         "budget": 1e-3,
         "severity": "warning",
         "episode_id": f"e{offset}",
+        "evidence": EVIDENCE,
         "attribution": [Attribution("flow", 3.0, 1.0, 4.0, 0.8), Attribution("heat", 7, 6, 1, 0.2)],
         "missing": [],
         "model": Model("0", offset - 5, 1),

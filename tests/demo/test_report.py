@@ -7,7 +7,7 @@ import pytest
 
 from streamae.demo.report import compare, counted, deviations, ending, headline, number, shift
 from streamae.records import Alert, Attribution, Model, Position, Recovered, Score
-from tests.alerts import drift
+from tests.alerts import EVIDENCE, drift
 
 SOURCE = Position("shuttle", 0, 12_344)
 
@@ -26,6 +26,7 @@ def alert(**fields: Any) -> Alert:
         "budget": 0.001,
         "severity": "critical",
         "episode_id": "a",
+        "evidence": EVIDENCE,
         "attribution": [],
         "missing": [],
         "model": Model("0.1.0", 12_344, 48),
