@@ -198,9 +198,11 @@ class LabelLog(Protocol):
     def read(self, partition: TopicPartition, offset: int, limit: int) -> LabelBatch:
         """Return at most `limit` labels of the log that belongs to `partition`, from `offset` on.
 
-        What the log held when it was first asked for is waited for; of what came later, only that
-        which is here already is returned.
+        What the log held when it was first asked for is waited for, what came later is not.
         """
+
+    def release(self, partition: TopicPartition) -> None:
+        """Close what is open for a partition that this process no longer owns."""
 
     def close(self) -> None:
         """Release everything."""

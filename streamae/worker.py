@@ -226,6 +226,8 @@ class Worker:
     def _drop(self, partitions: list[TopicPartition], event: Rebalance) -> None:
         for partition in partitions:
             self._lanes.pop(partition, None)
+            if self._labels is not None:
+                self._labels.release(partition)
         self._observer.removed(partitions, event)
 
     def _commit_due(self) -> bool:

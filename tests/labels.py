@@ -44,6 +44,9 @@ class RecordedLabels:
         assert reached - offset <= limit
         return LabelBatch(self._values[offset:reached], reached)
 
+    def release(self, partition: TopicPartition) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

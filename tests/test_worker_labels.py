@@ -9,7 +9,7 @@ import pytest
 
 from streamae.config import Config, LabelsConfig
 from streamae.local import MemoryLabels, MemoryLog, MemorySink, MemorySource
-from streamae.types import Poll
+from streamae.types import Poll, TopicPartition
 from tests.labels import labels, replayed
 from tests.streams import ONE_BY_ONE
 from tests.test_worker import (
@@ -100,6 +100,18 @@ def test_labels_written_first_are_merged_alike_after_a_rebalance(
 ) -> None:
     moving = Moving(PARTITIONS[:2], event)
     assert_equal(run(moving, MemorySink(), MemoryLabels(WRITTEN)), undisturbed)
+
+
+@pytest.mark.parametrize("event", ["revoke", "lost"])
+def test_labels_of_partitions_that_go_are_released(event: str) -> None:
+    released: list[TopicPartition] = []
+
+    class Released(MemoryLabels):
+        def release(self, partition: TopicPartition) -> None:
+            released.append(partition)
+
+    run(Moving(PARTITIONS[:2], event), MemorySink(), Released(WRITTEN))
+    assert released == [PARTITIONS[1]]
 
 
 @pytest.mark.parametrize("sizes", [(31,), (80, 100, 120, 140), (50, 200)])

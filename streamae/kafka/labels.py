@@ -47,10 +47,16 @@ class KafkaLabels:
             self._readers[partition] = reader
         return reader.read(offset, limit)
 
+    def release(self, partition: TopicPartition) -> None:
+        """Close the reader of a partition."""
+        reader = self._readers.pop(partition, None)
+        if reader is not None:
+            reader.close()
+
     def close(self) -> None:
         """Close every reader."""
-        for reader in self._readers.values():
-            reader.close()
+        for partition in list(self._readers):
+            self.release(partition)
 
 
 class _Reader:

@@ -40,6 +40,9 @@ class FileLabels:
             raise StorageError(f"cannot read {self._path}: {why(error)}") from error
         return LabelBatch(lines, self._line)
 
+    def release(self, partition: TopicPartition) -> None:
+        """Do nothing: the partitions share the file."""
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

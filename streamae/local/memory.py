@@ -103,6 +103,9 @@ class MemoryLabels:
         found = self.values[offset : offset + limit]
         return LabelBatch(found, offset + len(found))
 
+    def release(self, partition: TopicPartition) -> None:
+        """Do nothing."""
+
     def close(self) -> None:
         """Do nothing."""
 

@@ -60,6 +60,9 @@ class RecordedLabels:
             position = batch.next_offset
         return LabelBatch(values, min(max(position, offset), max(end, offset)))
 
+    def release(self, partition: TopicPartition) -> None:
+        """Do nothing: the log is its owner's."""
+
     def close(self) -> None:
         """Do nothing: the log is its owner's."""
 

@@ -1,6 +1,7 @@
 """Labels from a topic: read in order and again, and merged so that kills change nothing."""
 
 import random
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -89,6 +90,22 @@ def test_partitions_share_a_topic_that_has_fewer(
     write(cluster, config, [b"odd"], 1)
     found = [reader.read(partition, 0, 10).values for partition in PARTITIONS]
     assert found == [[b"even"], [b"odd"], [b"even"]]
+
+
+@pytest.mark.kafka
+def test_partitions_that_go_take_their_reader_along(
+    cluster: Cluster, config: Config, reader: KafkaLabels
+) -> None:
+    write(cluster, config, numbers(0, 3))
+    before = threading.active_count()  # Every consumer has one of its own.
+    for partition in PARTITIONS:
+        reader.read(partition, 0, 2)
+    assert threading.active_count() == before + len(PARTITIONS)
+    for partition in PARTITIONS[:2]:
+        reader.release(partition)
+    assert threading.active_count() == before + 1
+    reader.release(PARTITIONS[0])
+    assert reader.read(PARTITIONS[0], 2, 5) == (numbers(2, 3), 3)
 
 
 @pytest.mark.kafka
