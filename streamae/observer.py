@@ -17,6 +17,10 @@ from streamae.watchdog import Watchdog
 
 log = Logger(__name__)
 
+AHEAD_S = 300.0
+"""An event time further ahead of this machine's clock comes of a wrong clock or unit. It takes no
+part in the watermark, which it would pin until then."""
+
 _N_NAMES = 20
 """Features named in a log line; a stream may have thousands."""
 
@@ -126,7 +130,8 @@ class Observer:
             self.metrics.checkpoint(partition, len(snapshot))
         times = [o.timestamp_ms for o in commit.outputs if o.timestamp_ms != NO_TIMESTAMP]
         if times:
-            self.metrics.latency(self._now() - np.array(times, dtype=np.float64) / 1000)
+            waited = self._now() - np.array(times, dtype=np.float64) / 1000
+            self.metrics.latency(np.maximum(waited, 0.0))  # A sum of them must never fall.
 
     def assigned(self, pipelines: Iterable[Pipeline]) -> None:
         """Take note of new partitions, the offsets they are read from, and what is known already.
@@ -225,7 +230,9 @@ class Observer:
             )
 
     def _scored(self, partition: TopicPartition, done: Processed) -> None:
-        self.metrics.scored(partition, np.concatenate(done.scores), int(done.timestamps_ms.max()))
+        happened = done.timestamps_ms[done.timestamps_ms <= (self._now() + AHEAD_S) * 1000]
+        latest_ms = int(happened.max(initial=NO_TIMESTAMP))
+        self.metrics.scored(partition, np.concatenate(done.scores), latest_ms)
         start = 0
         for scores, threshold in zip(done.scores, done.thresholds, strict=True):
             stop = start + len(scores)

@@ -26,12 +26,18 @@ LABELS = {"topic": PARTITION.topic, "partition": "0"}
 class Observed:
     """A worker on `records` in memory, and everything that is told about it."""
 
-    def __init__(self, records: list[bytes], sink: MemorySink, poll_size: int = 50) -> None:
+    def __init__(
+        self,
+        records: list[bytes],
+        sink: MemorySink,
+        poll_size: int = 50,
+        times: list[int] | None = None,
+    ) -> None:
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, [reason.value for reason in Reason])
         self.status = Status(metrics)
         observer = Observer(metrics, self.status, Watchdog(60), now=lambda: 1_700_000_100.0)
-        log = MemoryLog(records, keys(len(records)), timestamps(len(records)))
+        log = MemoryLog(records, keys(len(records)), times or timestamps(len(records)))
         source = MemorySource({PARTITION: log}, poll_size)
         Worker(config(), source, sink, observer, lambda: 0.0).run(threading.Event())
 
@@ -56,6 +62,15 @@ def alerts(sink: MemorySink) -> list[Output]:
 
 def most_to_blame(alert: Output) -> str:
     return str(msgspec.json.decode(alert.value or b"")["attribution"][0]["feature"])
+
+
+def test_event_times_of_the_future_are_not_in_the_watermark() -> None:
+    """The first one comes of a clock that is off by decades, the last one of one off by minutes."""
+    run = Observed(values(401), MemorySink(), times=[2_000_000_000_000, *timestamps(401)[1:]])
+    assert run.sample("watermark_timestamp_seconds") == 1_700_000_400
+    waited = run.registry.get_sample_value("streamae_end_to_end_latency_seconds_sum")
+    assert waited is not None
+    assert waited >= 0
 
 
 def test_counts_agree_with_what_was_written() -> None:

@@ -121,7 +121,11 @@ class Metric(Enum):
         (*PARTITION, "where"),
     )
     OFFSETS_LOST = Family("counter", "Offsets deleted before they could be read.", PARTITION)
-    WATERMARK_TIMESTAMP_SECONDS = Family("gauge", "Latest event time read.", PARTITION)
+    WATERMARK_TIMESTAMP_SECONDS = Family(
+        "gauge",
+        "Latest event time read, of those at most five minutes ahead of this machine's clock.",
+        PARTITION,
+    )
 
     STAGE_DURATION_SECONDS = Family(
         "histogram", "Time of one stage, per block or per commit.", ("stage",), _SECONDS
