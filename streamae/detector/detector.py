@@ -180,9 +180,8 @@ class Detector:
         evidence = self._weigh(x[None], 1)
         stands_out = dict(zip(KINDS, self.deviations(evidence)[:, 0], strict=True))
         if stands_out["residual"] >= stands_out["distance"]:
-            return explain(x, self._scaler, self._autoencoder, self._residual, self._features.start)
-        usual = self._neighbours.nearest(evidence.recons)
-        return compare(x, self._scaler, evidence.recons[0], usual[0], self._features.start)
+            return explain(x, lambda x: self._weigh(x[None], 1), self._scaler, self._residual)
+        return compare(x, evidence, self._neighbours.nearest(evidence.recons), self._scaler)
 
     def state_dict(self) -> State:
         """Return everything learnt, as arrays of fixed names, shapes and types."""
@@ -222,7 +221,7 @@ class Detector:
             z.nan_to_num_(0.0)
         features = z[:, self._features]
         unobserved = None if missing is None else missing[:, self._features]
-        imputed, residual = self._reconstruct(z, missing)
+        imputed, recons, residual = self._reconstruct(z, missing)
         bins = self._histograms.bins(features)
         surprise = self._histograms.surprise(bins, unobserved)
         # The whitened features, behind the whitened context, are what the context leaves of them.
@@ -230,7 +229,7 @@ class Detector:
         squares = torch.stack([whitened, features]).square_()
         own, single = self._residual.energy(residual), energies.coordinatewise(squares)
         extreme = energies.extremes(single[1])
-        distance = self._neighbours.distance(imputed[:, self._features] - residual)
+        distance = self._neighbours.distance(recons)
         sums = [squares[0].sum(1), own, *single.sum(-1).unbind(), extreme, surprise, distance]
         totals = torch.stack(sums).double().cpu().numpy()
         n_observed = energies.n_observed(unobserved, features.shape[1])
@@ -239,24 +238,26 @@ class Detector:
         votes = energies.votes(self._autoencoder.nats, self._independence)
         energy = energies.combined(kinds[:3], votes) + totals[4] / np.sqrt(n_observed)
         levels = self._persistence.levels(energy)
-        prominent = self._prominence.of(kinds, np.append(votes, [1.0, 1.0]))
+        best = self._prominence.of(kinds, np.append(votes, [1.0, 1.0]))
         return Evidence(
-            z, missing, imputed, residual, linear, own, energy, levels, kinds, prominent, bins
+            z, missing, imputed, recons, residual, linear, own, energy, levels, kinds, best, bins
         )
 
-    def _reconstruct(self, z: Tensor, missing: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return z[b, k], missing values imputed, and the residual of its features [b, d].
+    def _reconstruct(self, z: Tensor, missing: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return z[b, k], missing values imputed, and reconstruction and residual [b, d] of that.
 
         Zeros in place of missing values would mislead the code about the others, so these are
         reconstructed from what the autoencoder and the covariance expect there.
         """
         recons = self._autoencoder.recons(z)
         if missing is None:
-            return z, (z - recons)[:, self._features]
+            recons = recons[:, self._features]
+            return z, recons, z[:, self._features] - recons
         imputed = self._linear.impute(torch.where(missing, recons, z), missing)
-        residual = (z - self._autoencoder.recons(imputed)).masked_fill_(missing, 0.0)
+        recons = self._autoencoder.recons(imputed)[:, self._features]
         gaps = missing[:, self._features]
-        return imputed, self._residual.impute(residual[:, self._features], gaps)
+        residual = (z[:, self._features] - recons).masked_fill_(gaps, 0.0)
+        return imputed, recons, self._residual.impute(residual, gaps)
 
     def _admit(self, score: Floats) -> Bools:
         """Return which records [n] later p-values may compare with."""

@@ -1,13 +1,14 @@
 """Which features make a record anomalous, and what they were expected to be."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from streamae.autoencoders import OnlineAutoencoder
 from streamae.detector.scaler import Scaler
+from streamae.detector.scores import Evidence
 from streamae.detector.whitener import Whitener
 from streamae.types import Bools, Doubles, Floats
 
@@ -26,76 +27,55 @@ class Explanation(NamedTuple):
 
 
 def explain(
-    x: Floats,
-    scaler: Scaler,
-    autoencoder: OnlineAutoencoder,
-    whitener: Whitener,
-    n_context: int = 0,
+    x: Floats, weigh: Callable[[Floats], Evidence], scaler: Scaler, whitener: Whitener
 ) -> Explanation:
-    """Explain one record x[n_context + d] by leaving out each feature in turn.
+    """Explain one record x[k] by leaving out each feature in turn; `weigh` gives its evidence.
 
     With the residual e and its precision P, the residual of feature j that the other residuals do
     not account for is (P e)_j / P_jj, and leaving j out lowers the energy e' P e by
     (P e)_j^2 / P_jj: the expected value and the share follow from these. The feature to blame most
     has misled the code as well, so its expected value is that of the record without it.
     """
-    explanation = _leave_each_out(x, scaler, autoencoder, whitener, n_context)
+    explanation = _leave_each_out(x, weigh(x), scaler, whitener)
     most = int(explanation.share.argmax())
+    at = most - len(explanation.share)
     without = x.copy()
-    without[n_context + most] = np.nan
-    again = _leave_each_out(without, scaler, autoencoder, whitener, n_context)
+    without[at] = np.nan
+    again = _leave_each_out(without, weigh(without), scaler, whitener)
     explanation.expected[most] = again.expected[most]
-    off = explanation.observed[most] - again.expected[most]
-    explanation.deviation[most] = off / scaler.scale[n_context + most]
+    explanation.deviation[most] = (x[at] - again.expected[most]) / scaler.scale[at]
     return explanation
 
 
-def compare(
-    x: Floats, scaler: Scaler, recons: Tensor, usual: Tensor, n_context: int = 0
-) -> Explanation:
-    """Explain one record x[n_context + d] by its recons[d] and the `usual` ones [d] most like it.
+def compare(x: Floats, evidence: Evidence, usual: Tensor, scaler: Scaler) -> Explanation:
+    """Explain one record x[k] by the reconstruction usual[1, d] that its own is nearest to.
 
-    For a record that its code reproduces well, but that lies where none is: `usual` is expected,
-    and the shares are those of the squared distance.
+    For a record that its code reproduces well, but that lies where no other does: `usual` is
+    expected, and the shares are those of the squared distance.
     """
-    features = slice(n_context, None)
-    expected, apart = torch.stack([usual, recons - usual]).double().cpu().numpy()
-    observed_z = (x[features] - scaler.mean[features]) / scaler.scale[features]
-    return Explanation(
-        x[features].copy(),
-        scaler.inverse(expected),
-        observed_z - expected,
-        _shares(np.square(apart), ~np.isnan(x[features])),
-    )
+    apart = (evidence.recons - usual).square()
+    return _explanation(x, torch.cat([usual, apart]), scaler)
 
 
 def _leave_each_out(
-    x: Floats,
-    scaler: Scaler,
-    autoencoder: OnlineAutoencoder,
-    whitener: Whitener,
-    n_context: int,
+    x: Floats, evidence: Evidence, scaler: Scaler, whitener: Whitener
 ) -> Explanation:
-    features = slice(n_context, None)
-    z = scaler.transform(x[None])
-    observed = ~np.isnan(z[0, features].numpy())
-    z = z.to(whitener.precision_diagonal.device)
-    unobserved = torch.isnan(z[:, features])
-    recons = autoencoder.recons(z.nan_to_num_(0.0))[:, features]
-    residual = z[:, features] - recons
-    if not observed.all():
-        residual = whitener.impute(residual.masked_fill_(unobserved, 0.0), unobserved)
-    gradient = whitener.gradient(residual)
+    gradient = whitener.gradient(evidence.residual)
     unaccounted = gradient / whitener.precision_diagonal
-    rows = torch.cat([recons + residual - unaccounted, gradient * unaccounted])
+    expected = evidence.recons + evidence.residual - unaccounted
+    return _explanation(x, torch.cat([expected, gradient * unaccounted]), scaler)
+
+
+def _explanation(x: Floats, rows: Tensor, scaler: Scaler) -> Explanation:
+    """Return that of the record x[k] from the expected z and the relief of its features [2, d]."""
     expected, relief = rows.double().cpu().numpy()
-    scale = scaler.scale[features]
-    observed_z = (x[features] - scaler.mean[features]) / scale
+    features = slice(-len(expected), None)
+    mean, scale = (level[features] for level in (scaler.mean, scaler.scale))
     return Explanation(
         x[features].copy(),
         scaler.inverse(expected),
-        observed_z - expected,
-        _shares(relief, observed),
+        (x[features] - mean) / scale - expected,
+        _shares(relief, ~np.isnan(x[features])),
     )
 
 

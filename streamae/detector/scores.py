@@ -20,8 +20,10 @@ class Evidence(NamedTuple):
     """[b, k]; None when nothing is missing."""
     imputed: Tensor
     """[b, k], z with missing values as the autoencoder and the covariance expect them."""
+    recons: Tensor
+    """[b, d], the reconstruction of the features, missing values being imputed."""
     residual: Tensor
-    """[b, d], the features minus their reconstruction."""
+    """[b, d], the features minus that; imputed where they are missing."""
     linear_energy: Doubles
     """[b], of the features under their covariance, given the context; usually about 1."""
     residual_energy: Doubles
@@ -45,11 +47,6 @@ class Evidence(NamedTuple):
         """[b], the fourth of the kinds."""
         surprise: Doubles = self.kinds[3]
         return surprise
-
-    @property
-    def recons(self) -> Tensor:
-        """[b, d], the reconstruction of the features."""
-        return self.imputed[:, -self.residual.shape[1] :] - self.residual
 
     @property
     def unobserved(self) -> Tensor | None:

@@ -187,3 +187,20 @@ def test_a_record_between_two_modes_is_explained_by_the_nearer_one() -> None:
     assert explanation.share[[0, 2]].sum() > 0.95
     assert explanation.share.sum() == pytest.approx(1.0)
     assert explanation.deviation[0] == pytest.approx(-1.4 / 2.0, abs=0.2)
+
+
+def test_the_feature_to_blame_does_not_mislead_what_is_expected_of_it() -> None:
+    rng = np.random.default_rng(0)
+    load = rng.uniform(0.0, 1.0, 16 * 256)
+    x = np.column_stack([100 * load, 40 + 30 * load, 900 + 500 * load])
+    x += rng.standard_normal(x.shape)
+    fresh = Detector(DetectorConfig(device="cpu"), 3, "t/0")
+    feed(fresh, x.astype(np.float32))
+    hot = np.array([20.0, 55.0, 1000.0], np.float32)
+    assert fresh.explain(hot).expected[1] == pytest.approx(46.0, abs=0.5)
+    hot[2] = np.nan
+    expected = fresh.explain(hot).expected
+    assert expected[1] == pytest.approx(46.0, abs=2.5)
+    assert fresh.explain(np.array([20.0, 46.0, np.nan], np.float32)).expected[2] == pytest.approx(
+        1000.0, abs=10.0
+    )
