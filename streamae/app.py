@@ -17,7 +17,6 @@ from prometheus_client import CollectorRegistry
 
 from streamae import __version__, detector, http
 from streamae.config import Config
-from streamae.config.file import redact
 from streamae.decode import Reason
 from streamae.errors import ConfigError
 from streamae.local import (
@@ -140,7 +139,7 @@ class App:
             alive=self._watchdog.alive,
             unready=self._unready,
             version=self.version(),
-            config=lambda: redact(self._reloader.config),
+            config=self._reloader.shown,
             reload=self.reload if self.config.http.reload else None,
         )
 
