@@ -3,7 +3,7 @@
 import json
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,7 +14,12 @@ NAMES = ("a", "b", "c")
 NAN = math.nan
 
 
-def batch_of(values, headers=None, columns=None):
+def batch_of(
+    values: Sequence[bytes | None],
+    headers: Sequence[Headers] | None = None,
+    columns: tuple[str, ...] | None = None,
+) -> RecordBatch:
+    """Return the values as a poll of one partition."""
     n = len(values)
     return RecordBatch(
         partition=TopicPartition("input", 0),
@@ -191,7 +196,9 @@ def mixed_stream(seed: int, n: int) -> Iterator[tuple[bytes | None, Headers]]:
     """Draw n good records of `NAMES` with a key `k`, and between them records of every kind."""
     rng = np.random.default_rng(seed)
     floats = struct.pack("<3f", 1, math.inf, 3)
-    odd = [(value, ()) for value, _ in (*JSON_REJECTS, *ODD_BUT_VALID, *KEYED)]
+    odd: list[tuple[bytes | None, Headers]] = [
+        (value, ()) for value, _ in (*JSON_REJECTS, *ODD_BUT_VALID, *KEYED)
+    ]
     odd += [(b"1,2,3", content_type("text/csv")), (b'1,"2",', content_type("text/csv"))]
     odd += [(floats, content_type("application/octet-stream")), (b"", content_type("a/b"))]
     for _ in range(n):

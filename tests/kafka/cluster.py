@@ -111,7 +111,7 @@ class Cluster:
 
         A committed offset can be seen before the marks are where its transaction wrote.
         """
-        ends = []
+        ends: list[dict[TopicPartition, int]] = []
         for isolation in ("read_committed", "read_uncommitted"):
             consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, isolation_level=isolation)
             numbers = consumer.partitions_for_topic(topic)
