@@ -174,8 +174,8 @@ class Alerter:
         if abs(blamed.deviation) < config.min_deviation:
             return "min_deviation"
         unwanted = config.up_only if blamed.deviation < 0 else config.down_only
-        feature = blamed.feature.removesuffix(CHANGE)
-        return "direction" if unwanted == "all" or feature in unwanted else None
+        names = {blamed.feature, blamed.feature.removesuffix(CHANGE)}
+        return "direction" if unwanted == "all" or names & set(unwanted) else None
 
     def _end(self, before: int, raised: Raised) -> None:
         for key, episode in self._episodes.end(before):

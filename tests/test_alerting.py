@@ -180,8 +180,9 @@ def test_an_alert_needs_a_deviation_of_the_size_and_direction_asked_for(
     assert raised.suppressed == ({} if suppression is None else {suppression: 1})
 
 
-def test_a_counter_that_is_judged_by_its_change_keeps_its_name_in_the_configuration() -> None:
-    machine = alerter(up_only=("bytes",))
+@pytest.mark.parametrize("name", ["bytes", "bytes (change)"])
+def test_a_counter_that_is_judged_by_its_change_goes_by_both_names(name: str) -> None:
+    machine = alerter(up_only=(name,))
     attribution = [Attribution("bytes (change)", 1.0, 9.0, -4.0, 1.0)]
     reasons = Reasons(EVIDENCE, attribution, [], None)
     assert not machine.process([flagged(1)], times(1), lambda _: reasons).events

@@ -1,4 +1,4 @@
-"""The keys of the model: everything here changes scores, so it is part of a snapshot's identity."""
+"""The keys of the model. They change scores, so all but two are part of a snapshot's identity."""
 
 import math
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ class DetectorConfig(Section, frozen=True):
     ] = 1
     diff: Annotated[
         tuple[str, ...] | Literal["auto"],
-        about("Counters, judged by their change; `auto`: what never falls in the first block."),
+        about("Counters, judged by their change; `auto`: what only rises in the first block."),
     ] = "auto"
     heavy_tails: Annotated[
         tuple[str, ...] | Literal["auto"],
@@ -136,8 +136,8 @@ class DetectorConfig(Section, frozen=True):
     autoencoder_interval: Annotated[
         Annotated[int, Meta(ge=1)] | None,
         about(
-            "Blocks per block it learns once its memory is filled, the covariance twice as often;"
-            " null: by `quality`."
+            "The autoencoder learns one block in so many once its memory is filled, the covariance"
+            " two; null: by `quality`."
         ),
     ] = None
     residual_memory: Annotated[
@@ -174,7 +174,7 @@ class DetectorConfig(Section, frozen=True):
 
     @property
     def learning_interval(self) -> int:
-        """Blocks per block that the autoencoder learns."""
+        """The autoencoder learns one block in so many."""
         return self.autoencoder_interval or QUALITIES[self.quality].autoencoder_interval
 
     @property

@@ -88,8 +88,8 @@ def _directions(config: Config) -> Iterator[Violation]:
         return
     for path, names in (("up_only", up), ("down_only", down)):
         for name in names if names != "all" else ():
-            # What a transform makes of a feature is called `feature (what)`.
-            if name.partition(" (")[0] not in config.record.features:
+            # A feature that is judged by its change is called so in alerts.
+            if not {name, name.removesuffix(" (change)")} & set(config.record.features):
                 yield f"alerting.{path}", f"'{name}' is not in `record.features`"
 
 

@@ -107,11 +107,11 @@ class AlertingConfig(Section, frozen=True):
     ] = 0.0
     up_only: Annotated[
         tuple[str, ...] | Literal["all"],
-        about("Features, as alerts name them, whose falls raise no alert when most to blame."),
+        about("Features whose falls raise no alert when most to blame; `all` for all of them."),
     ] = ()
     down_only: Annotated[
         tuple[str, ...] | Literal["all"],
-        about("Features, as alerts name them, whose rises raise no alert when most to blame."),
+        about("Features whose rises raise no alert when most to blame; `all` for all of them."),
     ] = ()
     cooldown: Annotated[
         Duration,
@@ -166,9 +166,11 @@ class DeadLetterConfig(Section, frozen=True):
     ] = 10_000
     max_share: Annotated[
         Annotated[float, Meta(gt=0, le=1)] | None,
-        about("Stop (exit 65) when more than this share of the last `window` records is rejected."),
+        about("Stop (exit 65) when more than this share of `window` records is rejected."),
     ] = None
-    window: Annotated[int, about("Records `max_share` looks back over.", ge=1)] = 10_000
+    window: Annotated[
+        int, about("Records `max_share` is of; one window follows another.", ge=1)
+    ] = 10_000
 
 
 class CommitConfig(Section, frozen=True):

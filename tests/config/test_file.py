@@ -50,9 +50,9 @@ GOOD: dict[str, dict[str, Any]] = {
         "http.port": 9200,
     },
     "alerting": {
-        "record.features": ("cpu", "bytes_total"),
+        "record.features": ("cpu (%)", "bytes_total"),
         "alerting.min_deviation": 2.0,
-        "alerting.up_only": ("cpu", "bytes_total (change)"),
+        "alerting.up_only": ("cpu (%)", "bytes_total (change)"),
         "alerting.down_only": (),
         "alerting.cooldown": 600,
         "alerting.cooldown_records": 500,
