@@ -136,7 +136,7 @@ class Detector:
     def explain(
         self, x: npt.ArrayLike, timestamp_ms: int | None = None, key: Key = None
     ) -> Explanation:
-        """Return, for one row x[d], observed and expected values [d] and shares of the anomaly [d].
+        """Return observed and expected values, deviations and shares, [d] each, of one row x[d].
 
         The values are those of `judged_by`. Raise ValueError before the first block is learnt.
         """

@@ -34,7 +34,7 @@ class Attribution(msgspec.Struct, frozen=True):
     observed: float
     expected: float
     deviation: float
-    """What it was observed above what was expected, in the feature's standard deviations."""
+    """Observed minus expected, in the feature's standard deviations."""
     share: float
     """Part of the anomaly, 0 to 1; all features of the record add up to 1."""
 
@@ -63,7 +63,7 @@ class Evidence(msgspec.Struct, frozen=True):
     rarity: float
     """How seldom such values were seen before."""
     distance: float
-    """From the most similar earlier records, as the autoencoder reconstructs them."""
+    """From the most similar one of earlier records, as the autoencoder reconstructs both."""
 
 
 class Reasons(NamedTuple):

@@ -80,7 +80,7 @@ class Autoencoder(ABC):
 
     @abstractmethod
     def _initial(self, n_features: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return the parameters by name; those that end in `weight` decay, the others `bias`."""
+        """Return the parameters by name, which ends in `weight`, and these decay, or in `bias`."""
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ N_GROUPS = 8
 
 SPACING = 2
 """Once its sums are filled it learns every second record of a block: neighbours teach much the
-same, and a block that is learnt takes no three times as long as one that is not."""
+same, and a block that is learnt takes less than three times as long as one that is not."""
 
 
 @dataclass(frozen=True, kw_only=True)

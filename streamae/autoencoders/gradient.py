@@ -49,10 +49,8 @@ class GradientAutoencoder(OnlineAutoencoder):
     def learn(
         self, z: Tensor, weights: Tensor, missing: Tensor | None, generator: torch.Generator
     ) -> None:
-        clean, weights = (
-            z.clamp(-INPUT_LIMIT, INPUT_LIMIT),
-            weights.clone(),
-        )  # Autograd takes no tensor of inference mode.
+        # Autograd takes no tensor of inference mode.
+        clean, weights = z.clamp(-INPUT_LIMIT, INPUT_LIMIT), weights.clone()
         observed = torch.ones_like(clean) if missing is None else (~missing).float()
         batch = Batch(clean, clean, observed, weights)
         self._judge(batch, generator)

@@ -20,7 +20,7 @@ class Network(Stateful):
         latents = activation(inputs encoder)             [n, h]
         recons  = [inputs, latents] decoder              [n, d]
 
-    The first row of `encoder` is the latent bias, the first row of `decoder` the pre-bias, and the
+    The first row of `encoder` is the latents' bias, that of `decoder` the reconstruction's, and the
     next d rows of `decoder` are the linear path. The decoder is solved, the encoder descends (see
     `denoising_sparse`).
     """

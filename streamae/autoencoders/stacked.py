@@ -76,7 +76,8 @@ class StackedDenoisingAutoencoder(Autoencoder):
         A call is one cycle of the learning rate (see `one_cycle`). `augment` returns variations of
         a mini-batch [b, d] that have the same classes, such as shifted images, and draws from the
         generator it is given: the network never sees the same batch twice (Simard, Steinkraus and
-        Platt, Best practices for convolutional neural networks, 2003).
+        Platt, Best practices for convolutional neural networks, 2003). Raise ValueError for a class
+        out of that range or another number of them.
         """
         records, labels = as_records(x), np.asarray(y, dtype=np.int64)
         if labels.shape != records.shape[:1]:

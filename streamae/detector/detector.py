@@ -94,7 +94,7 @@ class Detector:
     def score(self, x: Floats, n: int) -> Scores:
         """Score the records x[:n] of a block x[block_size, k], NaN = missing; changes nothing.
 
-        score = energy + autocorrelation * recent level of it + mean surprise + prominence
+        score = energy + autocorrelation * recent level of it + surprise + prominence
         """
         ones = np.ones(len(x))
         if self.n_blocks == 0:
@@ -212,7 +212,7 @@ class Detector:
         return (score + evidence.surprise + evidence.prominence).astype(np.float32)
 
     def _weigh(self, x: Floats, n: int) -> Evidence:
-        """Return the evidence for x[block_size, k]; rows from n on count as average records."""
+        """Return the evidence for the rows x[b, k]; those from n on count as average records."""
         z = self._scaler.transform(x)
         z[n:] = 0.0
         z = z.to(self._device)

@@ -4,7 +4,7 @@ river's detectors (ADWIN, Page-Hinkley) test one stream of independent values an
 objects that only pickle saves; features here are many, remember their past and have daily cycles.
 So a shift is judged against how far this feature's level has wandered from block to block before,
 as in a Shewhart chart of batch means with a run rule (Runger and Willemain, 1996; Western Electric,
-1956): six numbers per feature.
+1956): five numbers per feature.
 """
 
 import math
@@ -47,6 +47,8 @@ class Drift(NamedTuple):
 
 class DriftMonitor(Stateful):
     """Finds features whose level is shifted to the same side in `patience` blocks in a row.
+
+    With the first such feature go those that have been shifted for half as many blocks.
 
     Of a block's z clipped to +-5, m_j is the mean; a block is shifted in j when |m_j| > c_j with
     c_j = max(1, 3 sqrt(v_j)), and v_j is the mean of min(|m_j|, c_j)^2 over earlier blocks.

@@ -38,18 +38,19 @@ def combined(energies: Doubles, votes: Doubles) -> Doubles:
 
 
 def student_t(energy: Doubles) -> Doubles:
-    """Return 3 log(1 + energy / 3): minus twice a Student t's log-density, but for constants."""
+    """Return 3 log(1 + energy / 3): minus a Student t's log-density, up to constants."""
     scaled: Doubles = STUDENT_T * np.log1p(energy / STUDENT_T)
     return scaled
 
 
 def coordinatewise(squares: Tensor) -> Tensor:
-    """Return 3 log(1 + square / 3) of the squares of whitened coordinates, of the same shape.
+    """Return 3 log(1 + square / 3) of the squares of coordinates, of the same shape.
 
     Row j of an inverse Cholesky factor is feature j less what the features before it say about it,
-    so this is the chain rule with one Student t per feature. One wild coordinate, common in data as
-    it comes, adds the logarithm of its own square and leaves the others their say; in the energy of
-    them all it drowns them. The residual, from which the usual is gone, is judged as a whole.
+    so for whitened ones this is the chain rule with one Student t per feature. One wild coordinate,
+    common in data as it comes, adds the logarithm of its own square and leaves the others their
+    say; in the energy of them all it drowns them. The residual, from which the usual is gone, is
+    judged as a whole.
     """
     return squares.div(STUDENT_T).log1p_().mul_(STUDENT_T)
 

@@ -25,7 +25,7 @@ class Attribution(NamedTuple):
     observed: float
     """In the feature's own unit; NaN where missing."""
     expected: float
-    """What the record's other features let expect."""
+    """What the record's other features, or the earlier record most like it, let expect."""
     deviation: float
     """Observed minus expected, in the feature's standard deviations; NaN where missing."""
     share: float
@@ -107,7 +107,11 @@ class StreamingAnomalyDetector(base.AnomalyDetector):
 
     @property
     def warmup_progress(self) -> float:
-        """1 once records can be judged: after `block_size + warmup_records`, or 1 / `budget`."""
+        """1 once records can be judged by `budget`.
+
+        After the first block that takes `warmup_records` scores or, where that is more, 1 / budget,
+        `calibration_memory` at most.
+        """
         return 0.0 if self._blocks is None else self._blocks.detector.warmup_progress(self.budget)
 
     def score_one(self, x: Mapping[Hashable, Any]) -> float:

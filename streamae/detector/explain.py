@@ -19,7 +19,7 @@ class Explanation(NamedTuple):
     observed: Floats
     """[d], in the features' own units; NaN where missing."""
     expected: Floats
-    """[d], in the features' own units, given the record's other features."""
+    """[d], in the features' own units: given the record's other features, or by `compare`."""
     deviation: Doubles
     """[d], observed minus expected, in standard deviations of the feature; NaN where missing."""
     share: Doubles

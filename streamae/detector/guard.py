@@ -17,7 +17,7 @@ FEWEST = 1 / 256
 """Up to this share aliens are the tail of the usual ones, which some streams have heavy."""
 
 N_FIRST = 8
-"""Blocks whose median says what share is usual of a stream: an incident in three does not."""
+"""Blocks whose median says what share is usual in a stream: an incident in three does not."""
 
 MOST = 1 / 8
 """From this share on they are usual themselves: 1,094 in a row after none."""
@@ -62,7 +62,7 @@ class Guard(Stateful):
         self.tail_share = 0.0
         """Of the records between the usual ones and the aliens."""
         self.first: Doubles = np.zeros(N_FIRST)
-        """Of aliens and tail in the first blocks."""
+        """Of aliens and tail in the first blocks behind the warm-up, all of which count."""
         self.n_first = 0
         self.n_watched = 0
         """Records since the share of aliens became unusual."""

@@ -13,7 +13,7 @@ N_BINS = 28
 """u / width + offset + 13 lies in 0.5 to 26.5 for widths from 0.08 and u within +-1."""
 
 PSEUDO_RECORDS = 100.0
-"""Spread over the bins before anything is seen: a value is never surer than 1 %."""
+"""Added to the total, so that before anything is seen no bin has more than 1 %."""
 
 
 class MarginalHistograms(Stateful):

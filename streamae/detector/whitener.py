@@ -67,8 +67,8 @@ class Whitener(Stateful):
     def update(self, v: Tensor, weights: Tensor, missing: Tensor | None) -> None:
         """Learn the rows v[n, d] (imputed where missing) with weights[n] of mean 1.
 
-        A missing entry adds its conditional variance 1 / P_jj, as in the EM algorithm for the
-        normal distribution; imputed values alone would shrink the variance.
+        A missing entry adds its conditional variance, 1 / P_jj less the ridge, as in the EM
+        algorithm for the normal distribution; imputed values alone would shrink the variance.
         """
         n = len(v)
         v = v.clamp(-CLIP, CLIP)

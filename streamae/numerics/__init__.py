@@ -1,1 +1,1 @@
-"""What is built on: seeds, state, device, optimiser, corruption, and the ranking of scores."""
+"""What the models are built on, from seeds and state to factors, and the ranking of scores."""

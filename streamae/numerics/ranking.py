@@ -8,7 +8,7 @@ from streamae.types import Bools, Doubles, Floats
 def roc_auc(scores: Floats | Doubles, anomalous: Bools) -> float | None:
     """Return the Mann-Whitney statistic of `scores` [n] over its maximum; None for one class.
 
-    Tied scores take their average rank. Raise `ValueError` for a score that is not a number.
+    Tied scores take their average rank. Raise ValueError for a score that is not finite.
     """
     positives, negatives = _tally(scores, anomalous)
     n_positive, n_negative = int(positives.sum()), int(negatives.sum())
@@ -21,7 +21,7 @@ def roc_auc(scores: Floats | Doubles, anomalous: Bools) -> float | None:
 def average_precision(scores: Floats | Doubles, anomalous: Bools) -> float | None:
     """Return the sum of precision times gained recall over falling thresholds; None for one class.
 
-    Tied scores share one threshold. Raise `ValueError` for a score that is not a number.
+    Tied scores share one threshold. Raise ValueError for a score that is not finite.
     """
     positives, negatives = _tally(scores, anomalous)
     if not positives.sum() or not negatives.sum():

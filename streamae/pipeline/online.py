@@ -81,7 +81,7 @@ class OnlineDetector:
 
     @property
     def room(self) -> int:
-        """Free slots of the block, at least 1."""
+        """Free slots of the block; none while it is `full`."""
         return self.block.room
 
     @property

@@ -13,8 +13,8 @@ from streamae.types import Floats, Longs
 class Block:
     """The unfinished block; a record's slot is its ordinal modulo the block size.
 
-    In a stream's first block only `features` are filled: what becomes of them is decided when it
-    is full, and nothing scores it before.
+    In a stream's first block `x` stays empty: what becomes of the features is decided when it is
+    full, and nothing scores it before.
     """
 
     def __init__(self, config: DetectorConfig, features: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ class Diff(FeatureTransform):
     """The change of a feature since the key's record before, in place of the feature.
 
     It is missing where either value is, at a key's first record, and where the feature falls: the
-    counter was reset, and how far it had come before is not known.
+    counter was reset, and how far it had come before is not known. So is a change beyond float32.
     """
 
     decided = ("columns",)

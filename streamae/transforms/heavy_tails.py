@@ -22,6 +22,8 @@ LARGEST = float(np.finfo(np.float32).max)
 class HeavyTails(FeatureTransform):
     """y = asinh((x - median) / s) of the first block, s its median absolute deviation.
 
+    Where that is 0, s is the mean absolute deviation, and 1 where nothing varies.
+
     Linear in the middle and logarithmic on both sides, monotone and odd about the median (the
     inverse hyperbolic sine of Burbidge, Magee and Robb, 1988).
     """
@@ -71,7 +73,7 @@ def l_kurtosis(ordered: Doubles) -> float:
     """Return the fourth L-moment of sorted values [n] over their second (Hosking, 1990).
 
     Unlike the kurtosis it lies between -1/4 and 1 and a single value cannot decide it. 0 where
-    there are fewer than 16 values or only one.
+    there are fewer than 16 values or all are equal.
     """
     n = len(ordered)
     if n < FEWEST_VALUES or ordered[0] == ordered[-1]:
