@@ -17,8 +17,8 @@ N_GROUPS = 8
 """A lesson then solves for an eighth of the latents, at a fiftieth of the cost of all."""
 
 SPACING = 2
-"""Once its sums are filled it learns every second record of a block: neighbours teach much the
-same, and a block that is learnt takes less than three times as long as one that is not."""
+"""Once its sums are filled every second record of a block stands for all: neighbours teach much the
+same, and the block takes less long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,8 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
     def learn(
         self, z: Tensor, weights: Tensor, missing: Tensor | None, generator: torch.Generator
     ) -> None:
-        h, network = self._hyperparameters, self.network
+        h, network, n = self._hyperparameters, self.network, len(z)
+        rate = self._rate(n)
         if self.filled and len(z) >= SPACING:
             rows = slice(self.adam.n_steps % SPACING, None, SPACING)
             z, weights = z[rows], weights[rows]
@@ -93,7 +94,6 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
             clean = torch.where(missing, recons, clean)
             linear = linear.masked_fill(missing, 0.0)
         residual = clean - recons
-        rate = self._rate(len(z))
         self.comparison.update(torch.stack([linear, residual]), weights, rate)
         self.activity.update(network.active(latents), rate)
         error = loss.squared_error(residual, weights, missing)
@@ -103,7 +103,7 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
             self._relax()
         else:
             self._solve()
-        self.count = self._counted(len(z))
+        self.count = self._counted(n)
 
     def _descend(self, inputs: Tensor, latents: Tensor, gradient: Tensor) -> None:
         """Take one Adam step on the encoder against d loss / d recons, the decoder held fixed."""

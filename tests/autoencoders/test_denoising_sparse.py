@@ -67,7 +67,7 @@ def test_filled_sums_are_solved_group_by_group_to_the_same_decoder(n_latents: in
     torch.testing.assert_close(part.linear_decoder, linear, rtol=1e-3, atol=1e-4)
 
 
-def test_filled_it_learns_from_half_of_the_rows_in_turn() -> None:
+def test_filled_it_learns_half_of_the_rows_in_the_place_of_all() -> None:
     config = DetectorConfig(n_latents=16, autoencoder_memory=4096)
     part = autoencoder(config, circle(4096))
     learn(part, circle(4096))
@@ -76,7 +76,7 @@ def test_filled_it_learns_from_half_of_the_rows_in_turn() -> None:
         z[part.adam.n_steps % SPACING :: SPACING] = 1.0
         before = part.cross.clone()
         part.learn(z, torch.ones(N), None, generator(0, "t/0", turn, "corruption"))
-        ones = (part.cross[0] - (1 - N / SPACING / 4096) * before[0]) * 4096 * SPACING / N
+        ones = (part.cross[0] - (1 - N / 4096) * before[0]) * 4096 / N
         torch.testing.assert_close(ones, torch.ones(4), rtol=0.05, atol=0.05)
 
 
