@@ -28,7 +28,6 @@ from tests.kafka.worker import Member
 EVERYTHING = letters.Wanted((), 0, None)
 N = 40
 LONG, BROKEN = (5, 12, 30), (7,)
-TRACE = ("traceparent", b"00-1-2-01")
 
 
 def record_values() -> list[bytes]:
