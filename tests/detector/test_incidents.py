@@ -68,7 +68,7 @@ def test_an_incident_that_comes_back_is_flagged_the_tenth_time(
 
 @pytest.mark.parametrize(("background", "d"), [(correlated, 20), (independent, 40)])
 def test_a_slow_poison_is_not_learnt_as_normal(background: Background, d: int) -> None:
-    """90 to 100 % of the anomalies of the last 10,000 records; without the guard none."""
+    """All of the anomalies of the last 10,000 records; without the guard none."""
     x, odd = poisoned(background(BLOCK * 200, d, 0), 0.05, 8.0, d // 4)
     poison = run(x)
     last = slice(len(x) - 10_000, None)
@@ -82,7 +82,7 @@ def test_a_slow_poison_is_not_learnt_as_normal(background: Background, d: int) -
 def test_a_lasting_shift_is_drift_and_soon_normal(
     background: Background, d: int, size: float, share: float
 ) -> None:
-    """1,180 to 1,436 records after it began; from then on one record in a thousand is flagged."""
+    """924 or 1,180 records after it began; from then on one record in a thousand is flagged."""
     n_moved = max(1, int(share * d))
     x = background(BLOCK * 100, d, 0)
     at = BLOCK * 60 + 100
@@ -110,7 +110,7 @@ def test_no_drift_where_nothing_lasts(background: Background, d: int) -> None:
 def test_a_burst_leaves_the_ranking_of_later_records_as_it_was(
     background: Background, length: int
 ) -> None:
-    """ROC-AUC of the 10,000 records behind it: 0.998 to 1.000 with the burst, 1.000 without."""
+    """ROC-AUC of the 10,000 records behind it: 0.999 to 1.000 with the burst, 1.000 without."""
     x = background(BLOCK * 110, 20, 0)
     at = BLOCK * 60 + 100
     later = slice(at + length + BLOCK, at + length + BLOCK + 10_000)
@@ -150,7 +150,7 @@ AT = BLOCK * 60 + 100
 def test_a_feature_that_stops_or_begins_is_no_storm(
     background: Background, change: object, rows: slice, most: int
 ) -> None:
-    """0 to 13 records of 10,000 are flagged, and 190 to 217 when a feature begins to vary.
+    """11 to 15 records of 10,000 are flagged, and 193 to 197 when a feature begins to vary.
 
     These are the rest of the block in which it does, and one episode.
     """
