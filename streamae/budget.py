@@ -45,7 +45,7 @@ class Ledger(NamedTuple):
     """What finished blocks came to; part of the state."""
 
     correction: float = 0.0
-    """Logarithm of the p-value that flags over the budget's share."""
+    """Logarithm of `alpha` divided by `share`."""
     records: float = 0.0
     """Decayed count of records, as is the time they took."""
     elapsed_ms: float = 0.0

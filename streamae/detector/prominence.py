@@ -15,7 +15,7 @@ distribution 3.7 for the median and 2.3 for the deviation. A larger one forgets 
 when the model knew little."""
 
 SMALLEST_SPREAD = 0.1
-"""Of a kind, about that of the mean of forty independent squares: where records hardly differ,
+"""Of a kind, about that of the energy of forty independent features: where records hardly differ,
 differences smaller than usual ones elsewhere would stand out, and p-values could not follow."""
 
 

@@ -76,7 +76,7 @@ class Learned(NamedTuple):
     """What one block taught, for the metrics."""
 
     loss: float
-    """Mean squared residual per observed value, in variances of the feature."""
+    """Mean squared residual, imputed where a value is missing, in variances of the feature."""
     nats: float
     """How much better than the best linear denoiser the autoencoder predicts; 0 if it is not."""
     n_suspects: int

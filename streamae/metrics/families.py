@@ -197,7 +197,7 @@ class Metric(Enum):
         PARTITION,
     )
     ACTIVE_LATENTS_RATIO = Family("gauge", "Share of hidden units active per record.", PARTITION)
-    DEAD_LATENTS = Family("gauge", "Hidden units that respond to no record.", PARTITION)
+    DEAD_LATENTS = Family("gauge", "Hidden units active on under 1 record in 1,000.", PARTITION)
     MODEL_RECORDS_SEEN = Family("gauge", "Records learnt, earlier runs included.", PARTITION)
     RECORDS_RELEARNED = Family("counter", "Records learnt again after a restore.", PARTITION)
 

@@ -7,7 +7,7 @@ import { age, clip, clock, count, number, plural } from "./format.js";
 const FEW = 8;
 
 // One entry per episode: the alert that opened it, with its end once that is known.
-export function episodes(alerts) {
+function episodes(alerts) {
   const found = new Map();
   for (const alert of alerts) {
     const id = alert.episode_id ?? alert.alert_id;
