@@ -163,7 +163,10 @@ class BlockwiseDetector:
             raise ValueError(f"state 'unfinished.x' has {len(rows)} rows, a whole block or more")
         if len(rows) == 0:
             return Inputs.of(rows)
-        return Inputs(rows, waiting["timestamps_ms"], keys_from_arrays(waiting))
+        try:
+            return Inputs(rows, waiting["timestamps_ms"], keys_from_arrays(waiting))
+        except KeyError as error:
+            raise ValueError(f"state lacks '{_WAITING}.{error.args[0]}'") from None
 
     def __getstate__(self) -> tuple[Any, State]:
         """Return what `__init__` took, and the arrays."""

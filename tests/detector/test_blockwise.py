@@ -110,3 +110,13 @@ def test_hyperparameters() -> None:
     assert config_of({"n_latents": 8}) == DetectorConfig(n_latents=8)
     assert config_of({"diff": ["a"]}) == DetectorConfig(diff=("a",))
     assert config_of({}) == DetectorConfig()
+
+
+@pytest.mark.parametrize("name", ["timestamps_ms", "keys", "key_lengths"])
+def test_rows_that_lack_their_times_or_keys_are_refused(name: str) -> None:
+    blockwise = BlockwiseDetector(CONFIG, FEATURES, "topic/0")
+    blockwise.learn(Inputs.of(checks.stream(10)))
+    state = blockwise.state_dict()
+    del state[f"unfinished.{name}"]
+    with pytest.raises(ValueError, match=f"lacks 'unfinished.{name}'"):
+        blockwise.load_state_dict(state)
