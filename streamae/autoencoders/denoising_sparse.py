@@ -78,7 +78,7 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
     ) -> None:
         h, network, n = self._hyperparameters, self.network, len(z)
         rate = self._rate(n)
-        if self.filled and len(z) >= SPACING:
+        if self.filled and n >= SPACING:
             rows = slice(self.adam.n_steps % SPACING, None, SPACING)
             z, weights = z[rows], weights[rows]
             missing = None if missing is None else missing[rows]

@@ -170,17 +170,17 @@ class Detector:
         """Return the score whose p-value is `alpha`; infinite until warm."""
         return self._calibrator.threshold(alpha) if self.warm else float("inf")
 
-    def deviations(self, evidence: Evidence) -> Doubles:
-        """Return how far records stand out by kind, [5, b]: above the median, in deviations."""
-        return self._prominence.deviations(evidence.kinds)
+    def deviations(self, evidence: Evidence) -> dict[str, Doubles]:
+        """Return how far records [b] stand out by kind: above the median, in deviations."""
+        return dict(zip(KINDS, self._prominence.deviations(evidence.kinds), strict=True))
 
     @torch.inference_mode()
     def explain(self, x: Floats) -> Explanation:
         """Return which features make the record x[k] anomalous, and what they should have been."""
         evidence = self._weigh(x[None], 1)
-        stands_out = dict(zip(KINDS, self.deviations(evidence)[:, 0], strict=True))
+        stands_out = self.deviations(evidence)
         if stands_out["residual"] >= stands_out["distance"]:
-            return explain(x, lambda x: self._weigh(x[None], 1), self._scaler, self._residual)
+            return explain(x, evidence, self._weigh, self._scaler, self._residual)
         return compare(x, evidence, self._neighbours.nearest(evidence.recons), self._scaler)
 
     def state_dict(self) -> State:

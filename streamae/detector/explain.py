@@ -27,21 +27,27 @@ class Explanation(NamedTuple):
 
 
 def explain(
-    x: Floats, weigh: Callable[[Floats], Evidence], scaler: Scaler, whitener: Whitener
+    x: Floats,
+    evidence: Evidence,
+    weigh: Callable[[Floats, int], Evidence],
+    scaler: Scaler,
+    whitener: Whitener,
 ) -> Explanation:
-    """Explain one record x[k] by leaving out each feature in turn; `weigh` gives its evidence.
+    """Explain one record x[k] by leaving out each feature in turn.
+
+    `weigh` gives the evidence for records x[n, k] and their number.
 
     With the residual e and its precision P, the residual of feature j that the other residuals do
     not account for is (P e)_j / P_jj, and leaving j out lowers the energy e' P e by
     (P e)_j^2 / P_jj: the expected value and the share follow from these. The feature to blame most
     has misled the code as well, so its expected value is that of the record without it.
     """
-    explanation = _leave_each_out(x, weigh(x), scaler, whitener)
+    explanation = _leave_each_out(x, evidence, scaler, whitener)
     most = int(explanation.share.argmax())
     at = most - len(explanation.share)
     without = x.copy()
     without[at] = np.nan
-    again = _leave_each_out(without, weigh(without), scaler, whitener)
+    again = _leave_each_out(without, weigh(without[None], 1), scaler, whitener)
     explanation.expected[most] = again.expected[most]
     explanation.deviation[most] = (x[at] - again.expected[most]) / scaler.scale[at]
     return explanation
@@ -54,7 +60,7 @@ def compare(x: Floats, evidence: Evidence, usual: Tensor, scaler: Scaler) -> Exp
     expected, and the shares are those of the squared distance.
     """
     apart = (evidence.recons - usual).square()
-    return _explanation(x, torch.cat([usual, apart]), scaler)
+    return _explanation(x, evidence, torch.cat([usual, apart]), scaler)
 
 
 def _leave_each_out(
@@ -63,19 +69,23 @@ def _leave_each_out(
     gradient = whitener.gradient(evidence.residual)
     unaccounted = gradient / whitener.precision_diagonal
     expected = evidence.recons + evidence.residual - unaccounted
-    return _explanation(x, torch.cat([expected, gradient * unaccounted]), scaler)
+    return _explanation(x, evidence, torch.cat([expected, gradient * unaccounted]), scaler)
 
 
-def _explanation(x: Floats, rows: Tensor, scaler: Scaler) -> Explanation:
+def _explanation(x: Floats, evidence: Evidence, rows: Tensor, scaler: Scaler) -> Explanation:
     """Return that of the record x[k] from the expected z and the relief of its features [2, d]."""
     expected, relief = rows.double().cpu().numpy()
+    unobserved = evidence.unobserved
+    observed = np.ones(len(expected), np.bool_)
+    if unobserved is not None:  # Not only NaN: a feature never seen before is missing too.
+        observed = ~unobserved[0].cpu().numpy()
     features = slice(-len(expected), None)
     mean, scale = (level[features] for level in (scaler.mean, scaler.scale))
     return Explanation(
         x[features].copy(),
         scaler.inverse(expected),
         (x[features] - mean) / scale - expected,
-        _shares(relief, ~np.isnan(x[features])),
+        _shares(relief, observed),
     )
 
 

@@ -44,8 +44,8 @@ class Evidence(NamedTuple):
 
     @property
     def surprise(self) -> Doubles:
-        """[b], the fourth of the kinds."""
-        surprise: Doubles = self.kinds[3]
+        """[b], the rarity among the kinds."""
+        surprise: Doubles = self.kinds[KINDS.index("rarity")]
         return surprise
 
     @property

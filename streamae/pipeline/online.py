@@ -223,9 +223,9 @@ class OnlineDetector:
         for row, feature in enumerate(ranked):
             without[row:, first + feature] = np.nan
         score = self.detector.rescore(without, scored.scores, slot)
-        stands_out = self.detector.deviations(scored.scores.known)[:, slot].tolist()
+        stands_out = self.detector.deviations(scored.scores.known).items()
         return Reasons(
-            Evidence(*map(significant, stands_out)),
+            Evidence(**{kind: significant(float(by[slot])) for kind, by in stands_out}),
             attribution,
             [names[at] for at in np.flatnonzero(missing).tolist()],
             _counterfactual([names[at] for at in ranked], score, threshold),

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 
 import numpy as np
 
+from streamae.detector.blockwise import numbered
 from streamae.labelled import LabelledStream
 from streamae.types import Bools, Doubles
 from tests.benchmarks.ablation import PARTS, figures
@@ -42,8 +43,7 @@ def stream(draw: Draw) -> LabelledStream:
     curve = draw(rng, anomalous)
     mixed = curve @ rng.standard_normal((curve.shape[1], FEATURES)) / np.sqrt(curve.shape[1])
     x = mixed + NOISE * rng.standard_normal(mixed.shape)
-    names = tuple(f"x{j}" for j in range(FEATURES))
-    return LabelledStream(x.astype(np.float32), anomalous, names)
+    return LabelledStream(x.astype(np.float32), anomalous, numbered(FEATURES))
 
 
 def _sphere(dimensions: int) -> Draw:

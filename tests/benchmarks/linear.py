@@ -5,6 +5,7 @@ Five factors make twenty features, which differ from them by noise of a tenth of
 
 import numpy as np
 
+from streamae.detector.blockwise import numbered
 from streamae.labelled import LabelledStream
 from streamae.types import Bools, Doubles
 from tests.benchmarks.quality import table
@@ -37,9 +38,7 @@ def streams(seed: int = 0) -> dict[str, LabelledStream]:
         "independent, half as wide again": wide * rng.standard_normal(usual.shape),
     }
     return {
-        name: LabelledStream(
-            x.astype(np.float32), anomalous, tuple(f"x{j}" for j in range(x.shape[1]))
-        )
+        name: LabelledStream(x.astype(np.float32), anomalous, numbered(x.shape[1]))
         for name, x in drawn.items()
     }
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn import datasets
 
+from streamae.detector.blockwise import numbered
 from streamae.labelled import LabelledStream
 from streamae.types import Floats, Longs
 from tests.benchmarks.quality import ROWS, public_sets, shelf_with_data, shuttle
@@ -39,5 +40,4 @@ def _outliers(x: Floats, y: Longs, rare: int) -> LabelledStream:
     usual, odd = np.flatnonzero(y != rare), np.flatnonzero(y == rare)
     places = np.where(anomalous, rng.choice(odd, DRAWN), rng.choice(usual, DRAWN))
     noise = JITTER * x.std(axis=0) * rng.standard_normal((DRAWN, x.shape[1]))
-    names = tuple(f"x{j}" for j in range(x.shape[1]))
-    return LabelledStream((x[places] + noise).astype(np.float32), anomalous, names)
+    return LabelledStream((x[places] + noise).astype(np.float32), anomalous, numbered(x.shape[1]))

@@ -7,7 +7,6 @@ from streamae.autoencoders import MODELS
 from streamae.config import DetectorConfig
 from streamae.config.models import ModelName
 from streamae.detector import Detector
-from streamae.detector.scores import KINDS
 from streamae.types import Floats
 from tests.checks import feed
 
@@ -127,8 +126,8 @@ def test_score_without_the_broken_feature(detector: Detector) -> None:
     broken = detector.score(block, 256)
     again = block[[100, 100]]
     again[1, 1] = np.nan
-    stands_out = dict(zip(KINDS, detector.deviations(broken.known)[:, 100], strict=True))
-    assert max(stands_out, key=stands_out.__getitem__) == "residual"
+    stands_out = detector.deviations(broken.known)
+    assert max(stands_out, key=lambda kind: stands_out[kind][100]) == "residual"
     as_is, without = detector.rescore(again, broken, 100)
     assert as_is == pytest.approx(broken.score[100], rel=1e-4)
     assert without == pytest.approx(usual[100], abs=6.0)
@@ -171,6 +170,16 @@ def test_a_feature_never_seen_is_not_blamed() -> None:
     assert np.isfinite(explanation.expected).all()
 
 
+def test_a_record_of_features_never_seen_has_nothing_to_blame() -> None:
+    x = stream(12 * 256)
+    unseen = x.copy()
+    unseen[:, [1, 2]] = np.nan
+    fresh = Detector(DetectorConfig(device="cpu", n_latents=32), x.shape[1], "topic/0")
+    feed(fresh, unseen)
+    alone = np.where(np.isnan(unseen[0]), x[0], np.float32(np.nan))
+    assert not fresh.explain(alone).share.any()
+
+
 def test_a_record_between_two_modes_is_explained_by_the_nearer_one() -> None:
     rng = np.random.default_rng(0)
     centres = np.array([[-2.0, 1.0, 0.0, 5.0], [2.0, 1.0, 4.0, 5.0]])
@@ -179,7 +188,7 @@ def test_a_record_between_two_modes_is_explained_by_the_nearer_one() -> None:
     feed(fresh, x.astype(np.float32))
     between = np.array([0.6, 1.0, 2.6, 5.0], np.float32)
     scores = fresh.score(between[None], 1)
-    stands_out = dict(zip(KINDS, fresh.deviations(scores.known)[:, 0], strict=True))
+    stands_out = fresh.deviations(scores.known)
     assert stands_out["distance"] > max(3.0, stands_out["residual"])
     explanation = fresh.explain(between)
     np.testing.assert_allclose(explanation.expected, centres[1], atol=0.4)
