@@ -107,6 +107,11 @@ class App:
         """
         return self._reloader.ask()
 
+    def checkpoint(self) -> None:
+        """Have the loop commit at once, with snapshots; its first commit has them anyway."""
+        if self._worker is not None:
+            self._worker.checkpoint()
+
     def status(self) -> dict[str, Any]:
         """Return what /status shows."""
         return self._status.document()

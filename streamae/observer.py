@@ -107,7 +107,7 @@ class Observer:
         if done.learned:
             n_keys = pipeline.online.block.transforms.n_keys
             self.metrics.keys(partition, n_keys, done.n_keys_forgotten)
-            self._judging(pipeline, _first_judged(done))
+            self._judging(pipeline, done.first_judged)
         if done.learned and done.first_ordinal < len(pipeline.online.block):
             log.info("features decided", partition=str(partition), **pipeline.online.decisions)
 
@@ -132,6 +132,10 @@ class Observer:
         if times:
             waited = self._now() - np.array(times, dtype=np.float64) / 1000
             self.metrics.latency(np.maximum(waited, 0.0))  # A sum of them must never fall.
+
+    def checkpointed(self, partitions: Iterable[TopicPartition]) -> None:
+        """Take note of a commit that somebody asked for, and of which snapshots are in it."""
+        log.info("checkpoint as asked for", snapshots=[str(tp) for tp in partitions])
 
     def assigned(self, pipelines: Iterable[Pipeline]) -> None:
         """Take note of new partitions, the offsets they are read from, and what is known already.
@@ -287,13 +291,3 @@ class Observer:
                     ordinal=alert.model.ordinal + 1,
                     **changed,
                 )
-
-
-def _first_judged(done: Processed) -> int:
-    """Return the ordinal of a batch's first record that was judged, or of the one behind it."""
-    ordinal = done.first_ordinal
-    for scores, threshold in zip(done.scores, done.thresholds, strict=True):
-        if not math.isnan(threshold):
-            break
-        ordinal += len(scores)
-    return ordinal

@@ -91,6 +91,11 @@ class Worker:
         self._last_commit = clock()
         self._refused_since: float | None = None
         self._stop: str | None = None
+        self._checkpoint_asked = False
+
+    def checkpoint(self) -> None:
+        """Have the next turn commit, with snapshots; a signal handler may ask, so nothing locks."""
+        self._checkpoint_asked = True
 
     def run(self, stopped: threading.Event, reload: Reload = nothing_new) -> None:
         """Work until the source ends or `stopped` is set, then commit; the source stays open.
@@ -132,28 +137,29 @@ class Worker:
     def commit(self, final: Collection[TopicPartition] = ()) -> bool:
         """Make everything since the last commit visible at once.
 
-        1. Take the snapshots that are due: a partition's first, an old one's next, and all `final`.
+        1. Take the snapshots that are due: a partition's first, an old one's next, all `final`, and
+           all when a checkpoint is asked for.
         2. Hand outputs, snapshots and offsets to the sink, which writes all or nothing.
         3. On success forget them; on a refusal keep them for the next try.
 
         Return whether everything is committed.
         """
         self._last_commit = self._clock()
+        asked = self._checkpoint_asked
         lanes = {tp: lane for tp, lane in self._lanes.items() if not lane.restoring}
         for tp, lane in lanes.items():
-            self._take_snapshot(lane, final=tp in final)
+            self._take_snapshot(lane, now=asked or tp in final)
         lanes = {tp: lane for tp, lane in lanes.items() if lane.dirty}
-        if not lanes:
-            return True
         commit = Commit(
             outputs=[output for lane in lanes.values() for output in lane.outputs],
             offsets={tp: lane.pipeline.position for tp, lane in lanes.items()},
             snapshots={tp: lane.snapshot for tp, lane in lanes.items() if lane.snapshot},
         )
-        with self._observer.broker_call("commit"):
-            done = self._sink.commit(commit)
-        self._observer.committed(commit, done=done)
+        done = not lanes or self._hand_over(commit)
         self._settle(lanes.values(), done=done)
+        if asked and done:
+            self._checkpoint_asked = False
+            self._observer.checkpointed(commit.snapshots)
         return done
 
     def on_assign(self, partitions: Iterable[TopicPartition]) -> None:
@@ -230,6 +236,12 @@ class Worker:
                 self._labels.release(partition)
         self._observer.removed(partitions, event)
 
+    def _hand_over(self, commit: Commit) -> bool:
+        with self._observer.broker_call("commit"):
+            done = self._sink.commit(commit)
+        self._observer.committed(commit, done=done)
+        return done
+
     def _commit_due(self) -> bool:
         config = self._config.commit
         waited = self._clock() - self._last_commit
@@ -240,19 +252,20 @@ class Worker:
         # as a thousand records: while the next poll will be full, only `interval` counts.
         urgent = self._alert_waits and not self._behind
         return (
-            waited >= config.interval
+            self._checkpoint_asked
+            or waited >= config.interval
             or (urgent and waited >= config.alert_interval)
             or n_outputs >= config.max_outputs
         )
 
-    def _take_snapshot(self, lane: Lane, *, final: bool) -> None:
+    def _take_snapshot(self, lane: Lane, *, now: bool) -> None:
         boundary = lane.pipeline.boundary
         given = boundary.given != lane.snapshot_given
         if boundary.offset == lane.snapshot_offset or (lane.snapshot is not None and not given):
             return
         waited = self._clock() - lane.snapshot_at
         first = lane.snapshot_offset is None
-        if final or first or given or waited >= self._config.state.snapshot_interval:
+        if now or first or given or waited >= self._config.state.snapshot_interval:
             with self._observer.stage("checkpoint"):
                 lane.snapshot = lane.pipeline.snapshot()
             lane.snapshot_offset = boundary.offset

@@ -1,6 +1,5 @@
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -191,37 +190,6 @@ def test_a_reader_may_leave(verb: str) -> None:
         assert process.wait() == 0
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_the_first_signal_stops_and_the_second_aborts(signum: signal.Signals) -> None:
-    code = """
-import time
-from streamae.verbs.run import _stop_on_signal
-_stop_on_signal(lambda: print("stopping", flush=True))
-print("ready", flush=True)
-time.sleep(30)
-"""
-    command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for expected in ("ready\n", "stopping\n"):
-            assert process.stdout.readline() == expected
-            process.send_signal(signum)
-        assert process.wait(20) == 128 + signum
-
-
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_before_the_start_is_a_stop(tmp_path: Path, signum: signal.Signals) -> None:
-    fifo = tmp_path / "config.yaml"
-    os.mkfifo(fifo)
-    command = [sys.executable, "-m", "streamae", "run", "-c", str(fifo)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        with fifo.open("w"):  # Opens when the daemon does, which then waits for a first byte.
-            process.send_signal(signum)
-        assert process.wait(20) == 0
-        assert process.stderr is not None
-        assert process.stderr.read() == ""
-
-
 @pytest.mark.slow
 def test_what_ends_a_run_is_a_log_line_like_the_others(tmp_path: Path) -> None:
     done = python(
@@ -254,20 +222,6 @@ def test_run_until_the_end_of_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_run_until_a_signal(tmp_path: Path, signum: signal.Signals) -> None:
-    command = daemon(tmp_path, "--set", "source.follow=true")
-    with subprocess.Popen(
-        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environ()
-    ) as process:
-        assert process.stderr is not None
-        assert any('"started"' in line for line in process.stderr)
-        process.send_signal(signum)
-        assert any('"stopped"' in line for line in process.stderr)
-        assert process.wait(30) == 0
-
-
-@pytest.mark.slow
 def test_evaluate(tmp_path: Path) -> None:
     rows = [f"{i % 7},{i % 5 if i % 100 else 50},{int(i % 100 == 0)}" for i in range(2000)]
     (tmp_path / "labelled.csv").write_text("\n".join(["a,b,anomaly", *rows]) + "\n")
@@ -284,16 +238,12 @@ def environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("STREAMAE_")}
 
 
-def daemon(directory: Path, *arguments: str) -> list[str]:
+def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     lines = (json.dumps({"a": i % 7, "b": i % 5}) for i in range(600))
     (directory / "input.jsonl").write_text("".join(f"{line}\n" for line in lines))
     settings = ["source.path=input.jsonl", "output.scores=scores.jsonl", "http.port=0"]
     overrides = [word for setting in settings for word in ("--set", setting)]
-    return [sys.executable, "-m", "streamae", "run", *overrides, *arguments]
-
-
-def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = daemon(directory, *arguments)
+    command = [sys.executable, "-m", "streamae", "run", *overrides, *arguments]
     return subprocess.run(
         command, cwd=directory, capture_output=True, text=True, check=False, env=environ()
     )

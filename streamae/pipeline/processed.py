@@ -1,5 +1,6 @@
 """What a pipeline reports of a batch, and where it stands."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -61,6 +62,16 @@ class Processed:
     """Event times of the valid records."""
     stop: str | None = None
     """Why the daemon has to stop behind this batch."""
+
+    @property
+    def first_judged(self) -> int:
+        """Ordinal of the first record that was judged, or of the one behind the batch."""
+        ordinal = self.first_ordinal
+        for scores, threshold in zip(self.scores, self.thresholds, strict=True):
+            if not math.isnan(threshold):
+                break
+            ordinal += len(scores)
+        return ordinal
 
     def add(self, events: Iterable[tuple[Event, Output]]) -> None:
         """Append events and the outputs they are."""

@@ -17,6 +17,8 @@ from streamae.terminal import Terminal
 from streamae.verbs.options import Verbs, add_verb, load
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_REQUESTS = (signal.SIGHUP, signal.SIGUSR1)
+"""Which end a process that does not handle them."""
 
 
 def add(verbs: Verbs) -> None:
@@ -28,7 +30,8 @@ def _run(arguments: argparse.Namespace) -> int:
     # Nothing is open yet, and importing torch takes seconds.
     for each in _SIGNALS:
         signal.signal(each, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for each in _REQUESTS:
+        signal.signal(each, signal.SIG_IGN)
     config = load(arguments)
     from streamae import app, log
 
@@ -38,6 +41,7 @@ def _run(arguments: argparse.Namespace) -> int:
         daemon = app.build(config, partial(load, arguments))
         _stop_on_signal(daemon.stop)
         signal.signal(signal.SIGHUP, lambda *_: daemon.reload())
+        signal.signal(signal.SIGUSR1, lambda *_: daemon.checkpoint())
         finite = config.source.kind == "file" and not config.source.follow
         with progress_bar(terminal, daemon.status) if finite else nullcontext():
             daemon.run()
