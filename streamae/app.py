@@ -20,12 +20,12 @@ from streamae.config import Config
 from streamae.decode import Reason
 from streamae.errors import ConfigError
 from streamae.local import (
-    STDIN,
     DirectoryStore,
     FileLabels,
     FileSink,
     FileSource,
     HostSource,
+    named,
     snapshot_directory,
 )
 from streamae.log import Logger
@@ -219,4 +219,4 @@ def _origin(config: Config) -> str:
         return f"kafka {','.join(source.topics)}"
     if source.kind == "host":
         return "this host"
-    return "standard input" if source.path == STDIN else source.path
+    return named(source.path)

@@ -53,9 +53,10 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; return the exit code."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # Closed by who started us.
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - stays open.
+    for name in ("stdin", "stdout", "stderr"):
+        # Closed by who started us. What is opened next would be taken for it.
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("r+"))  # noqa: SIM115 - stays open.
     arguments = _parser().parse_args(argv)
     verb: Callable[[argparse.Namespace], int] = arguments.verb
     try:

@@ -13,7 +13,7 @@ from streamae.archive import open_archive
 from streamae.check import Check
 from streamae.config import Config
 from streamae.errors import ConfigError, StreamaeError
-from streamae.local import STDIN, HostSource, check_outputs, check_state
+from streamae.local import HostSource, check_outputs, check_state, is_pipe, named
 from streamae.pipeline import Pipeline
 from streamae.trial import Trial
 from streamae.types import Archive, LabelLog, RecordBatch, TopicPartition
@@ -62,8 +62,8 @@ def _parts(config: Config) -> Iterator[Check]:
 
 
 def _trials(config: Config, n: int, cleanups: ExitStack) -> Iterator[Check]:
-    if config.source.kind == "file" and config.source.path == STDIN:
-        yield Check("ok", "input", "standard input is left for a run to read")
+    if config.source.kind == "file" and is_pipe(config.source.path):
+        yield Check("ok", "input", f"{named(config.source.path)} is left for a run to read")
         return
     labels = open_labels(config, cleanups)
     if config.source.kind == "host":

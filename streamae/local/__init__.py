@@ -8,11 +8,10 @@ from streamae.local.letters import FileSender
 from streamae.local.memory import MemoryLabels, MemoryLog, MemorySink, MemorySource
 from streamae.local.offsets import FileOffsets
 from streamae.local.sink import FileSink
-from streamae.local.source import STDIN, FileSource
+from streamae.local.source import FileSource, is_pipe, named
 from streamae.local.state import DirectoryStore, snapshot_directory
 
 __all__ = [
-    "STDIN",
     "DirectoryStore",
     "FileArchive",
     "FileLabels",
@@ -27,5 +26,7 @@ __all__ = [
     "MemorySource",
     "check_outputs",
     "check_state",
+    "is_pipe",
+    "named",
     "snapshot_directory",
 ]

@@ -10,7 +10,7 @@ from streamae.config import Config
 from streamae.decode import first_at
 from streamae.errors import ConfigError, StorageError, why
 from streamae.local.sink import COMMIT_FILE, STDOUT, read_commit, unwrapped
-from streamae.local.source import STDIN, FileSource, partition_of
+from streamae.local.source import FileSource, is_pipe, named, partition_of
 from streamae.local.state import DirectoryStore
 from streamae.records import source_of
 from streamae.types import (
@@ -136,8 +136,8 @@ class FileArchive:
         source = self._config.source
         if source.kind == "host":
             raise ConfigError("source.kind: what `host` sampled is not kept")
-        if source.path == STDIN:
-            raise ConfigError("source.path: standard input cannot be read again")
+        if is_pipe(source.path):
+            raise ConfigError(f"source.path: {named(source.path)} cannot be read again")
         return Path(source.path)
 
     def _output(self, channel: Channel) -> Path:

@@ -13,7 +13,7 @@ from streamae.dead_letters import Letter, Receipt
 from streamae.errors import ConfigError, StorageError, why
 from streamae.local.durable import read_json, replace_file
 from streamae.local.sink import lock
-from streamae.local.source import STDIN
+from streamae.local.source import is_pipe
 from streamae.types import TopicPartition
 
 RECEIPTS_FILE = "replayed.json"
@@ -47,7 +47,7 @@ class FileSender:
     def __init__(self, config: Config, output: Path | None, *, dry: bool) -> None:
         """Raise `ConfigError` where there is no file; `dry` holds and writes nothing."""
         source = config.source
-        if output is None and (source.kind == "host" or source.path == STDIN):
+        if output is None and (source.kind == "host" or is_pipe(source.path)):
             raise ConfigError("this input takes nothing back: name a file by --output")
         self._target = Path(source.path) if output is None else output
         self._name = str(self._target.absolute())

@@ -136,6 +136,8 @@ class FileSink:
         """Open every output, cut back to what the last commit made of it."""
         for channel, name in self._paths.items():
             if name == STDOUT:
+                if sys.__stdout__ is None:
+                    raise StorageError(f"output.{channel}: standard output is closed")
                 self._files[channel] = sys.stdout.buffer
                 continue
             file = self._files[channel] = _open_output(channel, name)

@@ -1,8 +1,9 @@
-"""Lines of a file or of standard input as records; a line's offset is its number."""
+"""Lines of a file or of a pipe as records; a line's offset is its number."""
 
 import csv
 import os
 import select
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,27 @@ STDIN = "-"
 _CHUNK_BYTES = 1 << 20
 _STDIN_DESCRIPTOR = 0
 _FOLLOW_INTERVAL_S = 0.05
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NO_TEXT = {
+    b"\x1f\x8b": "compressed by gzip: unpack it first",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd: unpack it first",
+    b"\xfd7zXZ\x00": "compressed by xz: unpack it first",
+    b"BZh": "compressed by bzip2: unpack it first",
+    b"\xff\xfe": "UTF-16: convert it to UTF-8 first",
+    b"\xfe\xff": "UTF-16: convert it to UTF-8 first",
+}
+"""What files begin with whose every line would be rejected."""
+
+
+def is_pipe(path: str) -> bool:
+    """Return whether what `path` names can be read but once: standard input, a FIFO, a device."""
+    named = Path(path)
+    return path == STDIN or (named.exists() and not named.is_file() and not named.is_dir())
+
+
+def named(path: str) -> str:
+    """Return what people call the file."""
+    return "standard input" if path == STDIN else path
 
 
 def partition_of(config: SourceConfig) -> TopicPartition:
@@ -37,13 +59,14 @@ class FileSource:
 
     A CSV file's header line names its columns and has no offset. Empty lines keep their number but
     are no records. A line without its line feed is taken at the end of the file, unless the file is
-    followed: then its rest is waited for. Standard input cannot be read again: after a restart its
-    lines are numbered on from the last commit.
+    followed: then its rest is waited for. A pipe cannot be read again: after a restart its lines
+    are numbered on from the last commit.
     """
 
     def __init__(self, config: SourceConfig) -> None:
         self._config = config
         self._stdin = config.path == STDIN
+        self._pipe = is_pipe(config.path)
         self._csv = config.path.endswith(".csv")
         self.partition = partition_of(config)
         self._file = self._open()
@@ -56,6 +79,7 @@ class FileSource:
         self._lines: list[bytes] = []
         self._rest: list[bytes] = []
         """Pieces of the line whose line feed has not come yet."""
+        self._begun = False
         self._ended = False
 
     def start(self, listener: AssignmentListener) -> None:
@@ -85,11 +109,11 @@ class FileSource:
         offset: int | None,
         fallback: int | None = None,
     ) -> int:
-        """Go to line `offset`; standard input goes on at `fallback`.
+        """Go to line `offset`; a pipe goes on at `fallback`.
 
         The lines before it are passed over in the next polls: a file of months takes minutes.
         """
-        if self._stdin:
+        if self._pipe:
             self._line = fallback if fallback is not None else offset or 0
             return self._line
         self._rewind()
@@ -103,20 +127,19 @@ class FileSource:
 
     def _open(self) -> BinaryIO:
         if self._stdin:
+            if sys.__stdin__ is None:
+                raise ConfigError("source.path: standard input is closed")
             return os.fdopen(_STDIN_DESCRIPTOR, "rb", buffering=0, closefd=False)
-        path = Path(self._config.path)
+        path = self._config.path
         try:
-            file = path.open("rb", buffering=0)
+            return open(path, "rb", buffering=0, opener=_at_once)
         except OSError as error:
             raise ConfigError(f"source.path: cannot read {path}: {why(error)}") from error
-        if path.suffix == ".gz":
-            file.close()
-            raise ConfigError(f"source.path: {path} is compressed: unpack it first")
-        return file
 
     def _rewind(self) -> None:
         self._file.seek(0)
-        self._line, self._lines, self._rest, self._ended = 0, [], [], False
+        self._line, self._lines, self._rest = 0, [], []
+        self._begun = self._ended = False
         self._columns = None
 
     def _pass_over(self) -> bool:
@@ -136,32 +159,37 @@ class FileSource:
         chunk = self._read(timeout_s)
         if chunk is None:
             return False
-        if not chunk and self._config.follow and not self._stdin:
-            self._check_not_rotated()
+        ended = not chunk
+        if ended and self._config.follow and not self._stdin:
+            if not self._pipe:
+                self._check_not_rotated()
             time.sleep(min(timeout_s, _FOLLOW_INTERVAL_S))
             return False
+        if not self._begun:
+            self._begun = True
+            chunk = _text(chunk, named(self._config.path))
         *lines, rest = chunk.split(b"\n")
         if lines:
             lines[0] = b"".join([*self._rest, lines[0]])
             self._rest = []
         self._rest.append(rest)
-        if not chunk:
+        if ended:
             self._ended = True
             last = b"".join(self._rest)
             lines += [last] if last else []
         if self._csv and self._columns is None and lines:
             self._columns = _header(lines.pop(0), self._config.path)
         self._lines += lines
-        return bool(chunk or lines)
+        return not ended or bool(lines)
 
     def _read(self, timeout_s: float) -> bytes | None:
-        """Return bytes, b"" at the end, or None when standard input is silent."""
-        if self._stdin and not select.select([self._file], [], [], timeout_s)[0]:
+        """Return bytes, b"" at the end, or None when a pipe is silent."""
+        if self._pipe and not select.select([self._file], [], [], timeout_s)[0]:
             return None
         try:
             return self._file.read(_CHUNK_BYTES)
         except OSError as error:
-            raise StorageError(f"cannot read {self._config.path}: {why(error)}") from error
+            raise StorageError(f"cannot read {named(self._config.path)}: {why(error)}") from error
 
     def _check_not_rotated(self) -> None:
         opened = os.fstat(self._file.fileno())
@@ -195,16 +223,36 @@ class FileSource:
     def _waiting(self) -> int:
         """Lines known to wait, the unread part of the file estimated by its size."""
         unread = 0
-        if not self._stdin and self._line:
+        if not self._pipe and self._line:
             position = self._file.tell()
             unread = max(os.fstat(self._file.fileno()).st_size - position, 0)
             unread = unread * (self._line + len(self._lines)) // max(position, 1)
         return len(self._lines) + unread
 
 
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting for the writer of a FIFO, which would hold up what a signal ends."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _text(beginning: bytes, path: str) -> bytes:
+    """Return what an input begins with, without a byte order mark.
+
+    Raise `ConfigError` where every line would be rejected.
+    """
+    for magic, what in _NO_TEXT.items():
+        if beginning.startswith(magic):
+            raise ConfigError(f"source.path: {path} is {what}")
+    return beginning.removeprefix(_BYTE_ORDER_MARK)
+
+
 def _header(line: bytes, path: str) -> tuple[str, ...]:
     """Return the names; raise `ConfigError` where they cannot be those of a CSV file's columns."""
-    text = line.decode("utf-8-sig", errors="replace").rstrip("\r")
+    text = line.decode(errors="replace").rstrip("\r")
+    if "\r" in text:
+        raise ConfigError(
+            f"source.path: the lines of {path} end in carriage returns alone: convert them first"
+        )
     names = tuple(name.strip() for name in next(csv.reader([text]), []))
     # Whole numbers may be names: pandas numbers the columns that have none.
     if all(map(_is_number, names)) and not all(map(str.isdecimal, names)):

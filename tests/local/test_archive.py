@@ -88,6 +88,7 @@ def test_a_csv_file_begins_behind_its_header(tmp_path: Path) -> None:
     ("source", "reason"),
     [
         ({"path": "-"}, "standard input cannot be read again"),
+        ({"path": "/dev/null"}, "/dev/null cannot be read again"),
         ({"kind": "host"}, "is not kept"),
         ({"path": "no such file"}, "cannot read no such file"),
     ],

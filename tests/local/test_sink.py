@@ -111,6 +111,13 @@ def test_standard_output_is_an_output(
     assert capfdbinary.readouterr().out == b"alert\n"
 
 
+def test_a_closed_standard_output_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.__stdout__", None)
+    config = OutputConfig(alerts="-", dead_letters=str(tmp_path / "dead"))
+    with pytest.raises(StorageError, match=r"output\.alerts: standard output is closed"):
+        FileSink(config, tmp_path / "state", DirectoryStore(tmp_path / "state", 1))
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
 def test_full_disk_is_said_once_and_does_not_keep_the_sink_open(tmp_path: Path) -> None:
     config = OutputConfig(alerts="/dev/full", dead_letters=str(tmp_path / "dead"))

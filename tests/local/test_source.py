@@ -1,4 +1,9 @@
+import bz2
+import gzip
+import lzma
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -170,11 +175,30 @@ def test_missing_file_is_the_configurations_fault(tmp_path: Path) -> None:
     assert str(caught.value) == f"source.path: cannot read {missing}: No such file or directory"
 
 
-def test_compressed_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "in.jsonl.gz"
-    path.write_bytes(b"")
-    with pytest.raises(ConfigError, match="unpack it first"):
-        FileSource(SourceConfig(path=str(path)))
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (gzip.compress(b"1\n"), "compressed by gzip: unpack it first"),
+        (lzma.compress(b"1\n"), "compressed by xz: unpack it first"),
+        (bz2.compress(b"1\n"), "compressed by bzip2: unpack it first"),
+        ("1\n".encode("utf-16"), "UTF-16: convert it to UTF-8 first"),
+    ],
+)
+@pytest.mark.parametrize("follow", [False, True])
+def test_what_is_no_text_is_refused(
+    opened: Opened, tmp_path: Path, content: bytes, reason: str, follow: bool
+) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=reason):
+        opened(path, follow=follow).poll(0)
+
+
+def test_carriage_returns_alone_end_no_lines(opened: Opened, tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(b"a,b\r1,2\r")
+    with pytest.raises(ConfigError, match="carriage returns"):
+        read(opened(path))
 
 
 @pytest.mark.parametrize("first", [b"a;b;c", b"a\tb"])
@@ -220,3 +244,51 @@ def test_standard_input_goes_on_from_the_fallback(monkeypatch: pytest.MonkeyPatc
     assert source.seek(source.partition, 40, 50) == 50
     assert lines(read(source)) == [(50, b"a"), (51, b"b")]
     os.close(reading)
+
+
+def test_a_fifo_is_read_once_and_numbered_on(opened: Opened, tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    source = opened(path, 40)
+    assert not source.poll(0).finished  # Nobody writes yet.
+    with path.open("wb", buffering=0) as writer:
+        writer.write(b"a\nb")
+        assert lines(source.poll(0).batches) == [(40, b"a")]
+        assert not source.poll(0).finished
+        writer.write(b"c\n")
+    assert lines(read(source)) == [(41, b"bc")]
+    assert source.poll(0).finished
+
+
+def test_a_followed_fifo_waits_for_the_next_writer(opened: Opened, tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    source = opened(path, follow=True)
+    for number, value in enumerate((b"a", b"b")):
+        source.poll(0)
+        path.write_bytes(value + b"\n")
+        assert lines(read(source, polls=3)) == [(number, value)]
+
+
+@pytest.mark.parametrize("name", ["in.jsonl", "in.csv"])
+def test_a_byte_order_mark_is_no_part_of_a_record(
+    opened: Opened, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes("\ufeffa,b\n1,2\n".encode())
+    batches = read(opened(path))
+    assert batches[0].values[0] == (b"1,2" if name == "in.csv" else b"a,b")
+    assert batches[0].columns in (None, ("a", "b"))
+
+
+def test_a_closed_standard_input_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.__stdin__", None)
+    with pytest.raises(ConfigError, match="standard input is closed"):
+        FileSource(SourceConfig())
+
+
+def test_nothing_that_is_opened_is_taken_for_a_closed_standard_input() -> None:
+    code = "import os; from streamae.cli import main; main(['version']); os.fstat(0)"
+    command = ["sh", "-c", f'exec {sys.executable} -c "{code}" <&-']
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
