@@ -17,8 +17,8 @@ N_GROUPS = 8
 """A lesson then solves for an eighth of the latents, at a fiftieth of the cost of all."""
 
 SPACING = 2
-"""Once its sums are filled every second record of a block stands for all: neighbours teach much the
-same, and the block takes less long."""
+"""Once its sums are filled every second record of a lesson stands for all: neighbours teach much
+the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,7 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
         super().__init__(config, n_features, h.n_latents, device)
         self._hyperparameters = h
         self._ridge = config.ridge
+        self._block_size = config.block_size
         self.network = Network(n_features, h.n_latents, h.activation, device)
         self.adam = Adam(self.network.encoder.shape, h.learning_rate, device)
         k, d = self.network.decoder.shape
@@ -79,7 +80,9 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
         h, network, n = self._hyperparameters, self.network, len(z)
         rate = self._rate(n)
         if self.filled and n >= SPACING:
-            rows = slice(self.adam.n_steps % SPACING, None, SPACING)
+            # Were it another half each time, then of hosts that send their records in turn some
+            # would never be learnt, as lessons choose rows in turn, too.
+            rows = slice(self.adam.n_steps // N_GROUPS % SPACING, None, SPACING)
             z, weights = z[rows], weights[rows]
             missing = None if missing is None else missing[rows]
         clean = clip(z)
@@ -97,7 +100,7 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
         self.comparison.update(torch.stack([linear, residual]), weights, rate)
         self.activity.update(network.active(latents), rate)
         error = loss.squared_error(residual, weights, missing)
-        self._descend(inputs, latents, error.gradient)
+        self._descend(inputs, latents, error.gradient, n / self._block_size)
         self._accumulate(features, clean, weights, rate)
         if self.filled:
             self._relax()
@@ -105,8 +108,11 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
             self._solve()
         self.count = self._counted(n)
 
-    def _descend(self, inputs: Tensor, latents: Tensor, gradient: Tensor) -> None:
-        """Take one Adam step on the encoder against d loss / d recons, the decoder held fixed."""
+    def _descend(self, inputs: Tensor, latents: Tensor, gradient: Tensor, share: float) -> None:
+        """Take a share of an Adam step on the encoder against d loss / d recons, decoder fixed.
+
+        Adam's steps are as long for few records as for many, and the sums are of earlier codes.
+        """
         network, h = self.network, self._hyperparameters
         gradient = torch.mm(gradient, network.decoder[inputs.shape[1] :].T)
         if h.activation == "sigmoid":
@@ -115,7 +121,7 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
         elif h.l1_weight > 0:
             gradient += loss.l1_penalty(latents, h.l1_weight).gradient
         gradient = network.encoder_gradient(inputs, latents, gradient)
-        network.encoder = self.adam.step(network.encoder, gradient)
+        network.encoder = self.adam.step(network.encoder, gradient, share)
 
     def _accumulate(self, features: Tensor, clean: Tensor, weights: Tensor, rate: float) -> None:
         """Update the sums with a block."""
@@ -132,19 +138,20 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
     def _relax(self) -> None:
         """Solve for the rows of one group of the decoder, the others held; groups take turns.
 
-        The linear path is a group, the latents are divided among the others. This is block
-        Gauss-Seidel: it converges for any positive definite matrix, and between two turns of a
-        group the sums hardly move.
+        The linear path is a group, the latents are divided among the others, and the linear decoder
+        takes its turn. This is block Gauss-Seidel: it converges for any positive definite matrix,
+        and between two turns of a group the sums hardly move.
         """
+        turn = self.adam.n_steps % (2 + N_GROUPS) - 2
+        if turn == -1:
+            self._solve_linear()
+            return
         k, n_rows = len(self.linear_decoder), len(self.gram)
         size = -(-(n_rows - k) // N_GROUPS)
-        turn = self.adam.n_steps % (1 + N_GROUPS)
-        rows = slice(k + (turn - 1) * size, k + turn * size) if turn else slice(k)
+        rows = slice(k + turn * size, k + (turn + 1) * size) if turn >= 0 else slice(k)
         decoder, own = self.network.decoder, self.gram[rows, rows]
         held = torch.mm(self.gram[rows], decoder) - torch.mm(own, decoder[rows])
         decoder[rows] = self._ridge_regression(own, self.cross[rows] - held)
-        if turn == 0:
-            self._solve_linear()
 
     def _solve_linear(self) -> None:
         k = len(self.linear_decoder)

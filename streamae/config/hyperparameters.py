@@ -73,7 +73,7 @@ class DetectorConfig(Section, frozen=True):
     quality: Annotated[
         Literal["fast", "default", "high"],
         about(
-            "How often the autoencoder learns: every 16th block, 8th, or 2nd; `fast` halves"
+            "How much the autoencoder learns: every 16th record, 8th, or 2nd; `fast` halves"
             " the latents of `denoising_sparse` and `high` doubles them."
         ),
     ] = "default"
@@ -136,7 +136,7 @@ class DetectorConfig(Section, frozen=True):
     autoencoder_interval: Annotated[
         Annotated[int, Meta(ge=1)] | None,
         about(
-            "The autoencoder learns one block in so many once its memory is filled, the covariance"
+            "The autoencoder learns one record in so many once its memory is filled, the covariance"
             " two; null: by `quality`."
         ),
     ] = None
@@ -174,7 +174,7 @@ class DetectorConfig(Section, frozen=True):
 
     @property
     def learning_interval(self) -> int:
-        """The autoencoder learns one block in so many."""
+        """The autoencoder learns one record in so many."""
         return self.autoencoder_interval or QUALITIES[self.quality].autoencoder_interval
 
     @property

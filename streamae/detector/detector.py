@@ -112,13 +112,15 @@ class Detector:
         drift = self._drift.update(sums.of(self._features), self._scaler.levels(self._features))
         weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)
         counted = torch.from_numpy(weights.astype(np.float32)).to(self._device)
-        autoencoder_due, statistics_due = schedule.due(
-            self.n_blocks, self._config.learning_interval, self._autoencoder.filled
-        )
-        if autoencoder_due and self.n_blocks > 0:  # `_start` has learnt the first.
-            self._learn_autoencoder(evidence, counted)
-        if statistics_due:
-            self._learn_statistics(evidence, counted)
+        interval = self._config.learning_interval
+        due = schedule.due(self.n_blocks, interval, self._autoencoder.filled)
+        if due.lesson and self.n_blocks > 0:  # `_start` has learnt the first.
+            self._learn_autoencoder(evidence, counted, due.lesson)
+        if due.covariance:
+            self._linear.update(evidence.imputed, counted, evidence.missing)
+            self._refresh()
+        if due.neighbours:
+            self._neighbours.update(evidence.recons, counted, self._generator("neighbours"))
         begun = self._scaler.update(x, sums)
         if drift is not None:
             self._scaler.recenter(self._features.start + drift.features, drift.after)
@@ -129,18 +131,16 @@ class Detector:
         self._persistence.update(evidence.energy, evidence.levels)
         if scores.evidence is not None:
             self._calibrator.update(scores.score[admitted])
-            if statistics_due:
+            if due.neighbours:
                 self._prominence.update(evidence.kinds)
         self.n_blocks += 1
         return Learned(
-            loss=float(torch.linalg.vector_norm(evidence.residual)) ** 2
-            / evidence.residual.numel(),
+            loss=float(evidence.residual.square().mean()),
             nats=self._autoencoder.nats,
             n_suspects=guard.n_suspects(weights),
             n_withheld=int(np.count_nonzero(~admitted)),
             active_share=self._autoencoder.activity.active_share,
             n_dead_latents=self._autoencoder.activity.n_dead_latents,
-            autoencoder_learned=autoencoder_due,
             n_shifted=self._drift.n_shifted,
             drift=drift,
         )
@@ -271,7 +271,8 @@ class Detector:
         self._scaler.fit(x)
         z = self._standardised(x)
         self._autoencoder.start(z, self._generator("encoder"))
-        self._learn_autoencoder(self._weigh(x, len(x)), torch.ones(len(x), device=self._device))
+        ones = torch.ones(len(x), device=self._device)
+        self._learn_autoencoder(self._weigh(x, len(x)), ones, schedule.EVERY)
         return self._weigh(x, len(x))
 
     def _forget(self, columns: Longs) -> None:
@@ -286,14 +287,10 @@ class Detector:
     def _standardised(self, x: Floats) -> Tensor:
         return self._scaler.transform(x).nan_to_num_(0.0).to(self._device)
 
-    def _learn_autoencoder(self, evidence: Evidence, weights: Tensor) -> None:
+    def _learn_autoencoder(self, evidence: Evidence, weights: Tensor, rows: slice) -> None:
+        missing = None if evidence.missing is None else evidence.missing[rows]
         corruption = self._generator("corruption")
-        self._autoencoder.learn(evidence.z, weights, evidence.missing, corruption)
-
-    def _learn_statistics(self, evidence: Evidence, weights: Tensor) -> None:
-        self._linear.update(evidence.imputed, weights, evidence.missing)
-        self._neighbours.update(evidence.recons, weights, self._generator("neighbours"))
-        self._refresh()
+        self._autoencoder.learn(evidence.z[rows], weights[rows], missing, corruption)
 
     def _generator(self, purpose: str) -> torch.Generator:
         return generator(self._config.seed, self._stream, self.n_blocks, purpose)

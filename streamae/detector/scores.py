@@ -86,8 +86,6 @@ class Learned(NamedTuple):
     active_share: float
     """Share of latents active per record when the autoencoder last learnt."""
     n_dead_latents: int
-    autoencoder_learned: bool
-    """Whether the autoencoder learnt from this block."""
     n_shifted: int
     """Blocks in a row, this one included, in which the level of some feature is another one."""
     drift: Drift | None

@@ -6,6 +6,7 @@ from torch import Tensor
 from streamae.autoencoders import loss
 from streamae.autoencoders.denoising_sparse import N_GROUPS, SPACING, DenoisingSparseAutoencoder
 from streamae.config import DetectorConfig
+from streamae.detector import schedule
 from streamae.numerics.seeds import generator
 
 CPU = torch.device("cpu")
@@ -59,7 +60,7 @@ def test_filled_sums_are_solved_group_by_group_to_the_same_decoder(n_latents: in
     solved = part.network.decoder.clone()
     part.network.decoder.zero_()
     part.linear_decoder.zero_()
-    for turn in range(200 * (1 + N_GROUPS)):
+    for turn in range(200 * (2 + N_GROUPS)):
         part.adam.n_steps = turn
         part._relax()
     torch.testing.assert_close(part.network.decoder, solved, rtol=1e-2, atol=2e-3)
@@ -71,13 +72,26 @@ def test_filled_it_learns_half_of_the_rows_in_the_place_of_all() -> None:
     config = DetectorConfig(n_latents=16, autoencoder_memory=4096)
     part = autoencoder(config, circle(4096))
     learn(part, circle(4096))
-    for turn in range(SPACING):
+    for turn in range(SPACING * N_GROUPS):
         z = torch.zeros(N, 4)
-        z[part.adam.n_steps % SPACING :: SPACING] = 1.0
+        z[part.adam.n_steps // N_GROUPS % SPACING :: SPACING] = 1.0
         before = part.cross.clone()
         part.learn(z, torch.ones(N), None, generator(0, "t/0", turn, "corruption"))
         ones = (part.cross[0] - (1 - N / 4096) * before[0]) * 4096 / N
         torch.testing.assert_close(ones, torch.ones(4), rtol=0.05, atol=0.05)
+
+
+def test_of_hosts_that_send_in_turn_all_are_learnt() -> None:
+    n_hosts = 16
+    z = torch.eye(n_hosts).repeat(N // n_hosts, 1)
+    part = autoencoder(DetectorConfig(n_latents=16, autoencoder_memory=4096), z)
+    learn(part, z.repeat(4096 // N, 1))
+    for block in range(2048):
+        rows = schedule.due(block, 8, part.filled).lesson
+        if rows:
+            drawn = generator(0, "t/0", block, "corruption")
+            part.learn(z[rows], torch.ones(N)[rows], None, drawn)
+    torch.testing.assert_close(part.cross[0], torch.full((n_hosts,), 1 / n_hosts), rtol=0.2, atol=0)
 
 
 def test_no_group_raises_the_ridge_loss() -> None:
