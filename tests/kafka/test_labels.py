@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -93,19 +94,31 @@ def test_partitions_share_a_topic_that_has_fewer(
 
 
 @pytest.mark.kafka
-def test_partitions_that_go_take_their_reader_along(
-    cluster: Cluster, config: Config, reader: KafkaLabels
+def test_all_partitions_share_a_reader_and_none_waits_for_another(
+    cluster: Cluster, config: Config
 ) -> None:
-    write(cluster, config, numbers(0, 3))
-    before = threading.active_count()  # Every consumer has one of its own.
-    for partition in PARTITIONS:
-        reader.read(partition, 0, 2)
-    assert threading.active_count() == before + len(PARTITIONS)
-    for partition in PARTITIONS[:2]:
-        reader.release(partition)
+    """The first and the third have one partition of the topic, and are not equally far."""
+    few = msgspec.structs.replace(config.labels, memory=500)
+    write(cluster, config, numbers(0, 2000), 0)
+    write(cluster, config, numbers(0, 2000), 1)
+    before = threading.active_count()  # Every consumer has a thread of its own.
+    log = KafkaLabels(msgspec.structs.replace(config, labels=few), str(few.source))
+    found = {partition: list[bytes | None]() for partition in PARTITIONS}
+    for limit in [7, 500, 293, 500, 400, 300]:
+        for partition, values in found.items():
+            share = limit if partition == PARTITIONS[0] else limit // 2
+            batch = log.read(partition, len(values), share)
+            values.extend(batch.values)
+            assert batch.next_offset == len(values)
     assert threading.active_count() == before + 1
-    reader.release(PARTITIONS[0])
-    assert reader.read(PARTITIONS[0], 2, 5) == (numbers(2, 3), 3)
+    assert found == {p: numbers(0, 2000 if p == PARTITIONS[0] else 999) for p in PARTITIONS}
+    for partition in PARTITIONS[:2]:
+        log.release(partition)
+    assert log.read(PARTITIONS[2], 999, 5) == (numbers(999, 1004), 1004)
+    log.release(PARTITIONS[2])
+    assert threading.active_count() == before
+    assert log.read(PARTITIONS[1], 1000, 500) == (numbers(1000, 1500), 1500)
+    log.close()
 
 
 @pytest.mark.kafka
@@ -126,7 +139,8 @@ def test_aborted_labels_are_none_and_deleted_ones_are_passed_over(
 def test_topic_that_was_made_anew_is_read_from_its_start(
     cluster: Cluster, config: Config, reader: KafkaLabels, caplog: pytest.LogCaptureFixture
 ) -> None:
-    write(cluster, config, numbers(0, 3))
+    write(cluster, config, numbers(0, 3), 0)
+    write(cluster, config, numbers(0, 800), 1)
     offset, found = 5, list[bytes | None]()
 
     def arrived() -> bool:
@@ -134,6 +148,8 @@ def test_topic_that_was_made_anew_is_read_from_its_start(
         batch = reader.read(PARTITIONS[0], offset, 10)
         offset = batch.next_offset
         found.extend(batch.values)
+        # The answer about the first partition may come while the second one is read.
+        assert reader.read(PARTITIONS[1], 0, 800) == (numbers(0, 800), 800)
         return offset == 3
 
     until(arrived)
@@ -144,8 +160,11 @@ def test_topic_that_was_made_anew_is_read_from_its_start(
 
 @pytest.mark.kafka
 def test_missing_topic_is_named(config: Config) -> None:
-    with pytest.raises(ConfigError, match=r"labels\.source: there is no topic nowhere"):
-        KafkaLabels(config, "nowhere").read(PARTITIONS[0], 0, 1)
+    with (
+        closing(KafkaLabels(config, "nowhere")) as log,
+        pytest.raises(ConfigError, match=r"labels\.source: there is no topic nowhere"),
+    ):
+        log.read(PARTITIONS[0], 0, 1)
 
 
 def test_labels_topic_is_an_input() -> None:
