@@ -37,8 +37,9 @@ def facts(batches: Sequence[RecordBatch], record: RecordConfig) -> Facts:
     rejects: Counter[str] = Counter()
     first_reject = None
     for batch in batches:
-        decoder = decoders.setdefault(batch.partition, Decoder(record, batch.columns))
-        decoded = decoder.decode(batch)
+        if batch.partition not in decoders:  # Each takes a while for thousands of features.
+            decoders[batch.partition] = Decoder(record, batch.columns)
+        decoded = decoders[batch.partition].decode(batch)
         parts.append(decoded.x)
         times_ms.setdefault(batch.partition, []).append(decoded.timestamps_ms)
         keys += [f"{batch.partition} {key!r}".encode() for key in decoded.keys]

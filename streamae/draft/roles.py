@@ -1,6 +1,6 @@
 """What each field of a stream is for: key, event time, feature, or nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from msgspec import structs
@@ -38,7 +38,11 @@ def roles(batches: Sequence[RecordBatch], record: RecordConfig) -> Roles:
     keys = [] if keyed else [field for field in _keys(fields.values(), n) if field is not time]
     key = _chosen(fields, record.key_field, keys)
     rest = [field for field in fields.values() if field is not key and field is not time]
-    features = [field for field in rest if _is_feature(field, record)]
+    named = None if record.features == "auto" else set(record.features)
+    features: list[Field] = []
+    left_out: list[Field] = []
+    for field in rest:
+        (features if _is_feature(field, named) else left_out).append(field)
     names = tuple(field.name for field in features)
     return Roles(
         record=structs.replace(
@@ -53,7 +57,7 @@ def roles(batches: Sequence[RecordBatch], record: RecordConfig) -> Roles:
         other_keys=[field for field in keys if field is not key],
         time=time,
         features=features,
-        left_out=[field for field in rest if field not in features],
+        left_out=left_out,
     )
 
 
@@ -121,7 +125,7 @@ def _keys(fields: Iterable[Field], n: int) -> list[Field]:
     return sorted(keys, key=lambda field: (not field.looks_like_a_name, -len(field.values)))
 
 
-def _is_feature(field: Field, record: RecordConfig) -> bool:
-    if record.features != "auto":
-        return field.name in record.features
+def _is_feature(field: Field, named: Container[str] | None) -> bool:
+    if named is not None:
+        return field.name in named
     return field.kind == "number" and not field.outside

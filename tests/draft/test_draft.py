@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 
 from streamae import app
 from streamae.cli import main
-from streamae.config import Config
+from streamae.config import Config, RecordConfig
 from streamae.config.file import load
-from tests.streams import vectors
+from streamae.draft.roles import roles
+from streamae.local import MemoryLog
+from tests.streams import PARTITION, vectors
 
 Draft = Callable[..., tuple[Config, str]]
 
@@ -249,3 +252,25 @@ def test_what_cannot_be_read_is_one_line(
     assert printed.out == ""
     assert len(printed.err.splitlines()) == 1
     assert printed.err.startswith(error)
+
+
+def test_work_grows_with_the_number_of_fields_and_not_with_its_square() -> None:
+    assert n_calls(2000) < 3 * n_calls(1000)
+
+
+def n_calls(n_fields: int) -> int:
+    """Return how many functions finding the roles of so many fields calls."""
+    value = json.dumps({f"f{number}": 0.5 for number in range(n_fields)}).encode()
+    batch = MemoryLog([value]).read(PARTITION, 0, 1)
+    calls = 0
+
+    def count(_: object, event: str, __: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        roles([batch], RecordConfig())
+    finally:
+        sys.setprofile(None)
+    return calls
