@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from streamae import __version__
-from streamae.config import AlertingConfig
+from streamae.config import CHANGE, AlertingConfig
 from streamae.episodes import Episode, Episodes, Flagged, Times
 from streamae.records import (
     ANOMALY,
-    CHANGE,
     CONFIGURATION,
     DRIFT,
     RECOVERED,

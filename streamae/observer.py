@@ -7,11 +7,12 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from streamae.config import CHANGE
 from streamae.decode import Reason
 from streamae.log import Logger
 from streamae.metrics import Metric, Metrics, Rebalance, Stage, Status
 from streamae.pipeline import Pipeline, Processed
-from streamae.records import CHANGE, Alert, ConfigurationChange, Drift
+from streamae.records import Alert, ConfigurationChange, Drift
 from streamae.types import NO_TIMESTAMP, Commit, Poll, RecordBatch, TopicPartition
 from streamae.watchdog import Watchdog
 

@@ -23,9 +23,6 @@ Severity = Literal["warning", "critical"]
 Suppression = Literal["open_episode", "cooldown", "min_deviation", "direction"]
 """Why a flagged record raises no alert."""
 
-CHANGE = " (change)"
-"""Ends the name of a feature that is judged by its change."""
-
 
 class Attribution(msgspec.Struct, frozen=True):
     """One feature's part in an alert, in the feature's own unit."""

@@ -3,6 +3,7 @@
 from streamae.config.hyperparameters import DetectorConfig
 from streamae.config.section import Section
 from streamae.config.sections import (
+    CHANGE,
     AlertingConfig,
     CommitConfig,
     Config,
@@ -19,6 +20,7 @@ from streamae.config.sections import (
 from streamae.config.values import Budget, Duration, Secret, Size, Span, parse_budget
 
 __all__ = [
+    "CHANGE",
     "AlertingConfig",
     "Budget",
     "CommitConfig",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streamae.config.document import Violation
 from streamae.config.keys import lookup
-from streamae.config.sections import Config, OutputConfig
+from streamae.config.sections import CHANGE, Config, OutputConfig
 from streamae.config.values import Duration, parse_budget
 
 _POSITIVE: Final = (
@@ -89,7 +89,7 @@ def _directions(config: Config) -> Iterator[Violation]:
     for path, names in (("up_only", up), ("down_only", down)):
         for name in names if names != "all" else ():
             # A feature that is judged by its change is called so in alerts.
-            if not {name, name.removesuffix(" (change)")} & set(config.record.features):
+            if not {name, name.removesuffix(CHANGE)} & set(config.record.features):
                 yield f"alerting.{path}", f"'{name}' is not in `record.features`"
 
 

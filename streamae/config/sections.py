@@ -83,6 +83,10 @@ class RecordConfig(Section, frozen=True):
     )
 
 
+CHANGE = " (change)"
+"""Ends the name of a feature that is judged by its change."""
+
+
 class AlertingConfig(Section, frozen=True):
     change: ClassVar[Change] = "live"
 

@@ -104,7 +104,10 @@ def keys_to_arrays(keys: Sequence[Key]) -> State:
 
 
 def keys_from_arrays(state: State) -> list[Key]:
-    """Return what `keys_to_arrays` was given; raise ValueError for anything else."""
+    """Return what `keys_to_arrays` was given.
+
+    Raise KeyError for an array that is absent, and ValueError where the two do not fit.
+    """
     lengths: npt.NDArray[Any] = state["key_lengths"]
     text = state["keys"].tobytes()
     ends = np.cumsum(np.maximum(lengths, 0)).tolist()

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from streamae.config import DetectorConfig
+from streamae.config import CHANGE, DetectorConfig
 from streamae.numerics.state import State, prefixed, within, without
-from streamae.records import CHANGE
 from streamae.transforms.calendar import Calendar
 from streamae.transforms.diff import Diff
 from streamae.transforms.heavy_tails import HeavyTails
