@@ -66,6 +66,8 @@ class Observer:
     def polled(self, poll: Poll, seconds: float) -> None:
         """Take note of a poll; records that wait while none arrive are no progress."""
         self.metrics.polled(seconds, poll.lag)
+        for partition, n in poll.deleted.items():
+            self.metrics.offsets_lost(partition, n)
         self.status.turned()
         waiting = sum(poll.lag.values())
         self._watchdog.waiting(waiting)

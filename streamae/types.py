@@ -105,7 +105,7 @@ class Commit:
     offsets: Mapping[TopicPartition, int]
     """Next offset to read, per partition."""
     snapshots: Mapping[TopicPartition, bytes] = field(default_factory=dict)
-    """A partition without one keeps the snapshot of its last commit."""
+    """A partition without one keeps its last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,8 @@ class Poll:
     """Records known to wait behind the batches, per assigned partition."""
     finished: bool = False
     """True once a finite source is exhausted."""
+    deleted: Mapping[TopicPartition, int] = field(default_factory=dict)
+    """Offsets that retention took before they were read, per partition."""
 
 
 class AssignmentListener(Protocol):
@@ -154,10 +156,9 @@ class Source(Protocol):
     def seek(
         self, partition: TopicPartition, offset: int | None, fallback: int | None = None
     ) -> int:
-        """Read `partition` from `offset` (None: where the configuration says to begin).
+        """Read from `offset` (None: where the configuration says); return the position taken.
 
-        When `offset` is gone, or the source cannot go back to it, read from `fallback` instead, or
-        from the first offset after it that is still there. Return the position taken.
+        Where that is gone, or cannot be gone back to, it is `fallback` or the first one behind it.
         """
 
     def close(self) -> None:
@@ -170,8 +171,7 @@ class Sink(Protocol):
     def commit(self, commit: Commit) -> bool:
         """Make the whole commit visible atomically.
 
-        Return False when nothing became visible but the same commit may be tried again (a rebalance
-        is in progress). Raise for everything that needs a restart.
+        Return False when it may be tried again, raise for everything that needs a restart.
         """
 
     def committed(self, partition: TopicPartition) -> Committed | None:

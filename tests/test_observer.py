@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 
 from streamae.decode import Reason
 from streamae.local import MemoryLog, MemorySink, MemorySource
-from streamae.metrics import Metrics, Stage, Status
+from streamae.metrics import Metric, Metrics, Stage, Status
 from streamae.observer import Observer
-from streamae.types import Commit, Output
+from streamae.types import Commit, Output, Poll
 from streamae.watchdog import Watchdog
 from streamae.worker import Worker
 from tests.streams import FEATURES, PARTITION, config, keys, timestamps, values
@@ -138,6 +138,13 @@ def test_a_poll_of_many_slow_blocks_is_no_hang() -> None:
     Worker(config(), source, MemorySink(), observer, lambda: 0.0).run(threading.Event())
     assert slow.thoughts == [None] * (N // 64)
     assert turns["t"] > len(slow.thoughts)
+
+
+def test_offsets_that_were_deleted_unread_are_counted() -> None:
+    metrics = Metrics(CollectorRegistry())
+    observer = Observer(metrics, Status(metrics), Watchdog(60), now=lambda: 0.0)
+    observer.polled(Poll(deleted={PARTITION: 7}), 0.0)
+    assert metrics.value(Metric.OFFSETS_LOST, PARTITION) == 7
 
 
 def test_the_features_are_said_once_and_shortened(caplog: pytest.LogCaptureFixture) -> None:

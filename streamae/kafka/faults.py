@@ -82,6 +82,12 @@ MEANINGS = (
         TemporaryError,
         "another process uses this `kafka.instance`, or this one was silent for too long",
     ),
+    Meaning(
+        (errors.LogTruncationError,),
+        TemporaryError,
+        "records that were read are not there any more: the topic was made anew, or lost them with"
+        " a broker",
+    ),
     Meaning((errors.KafkaTimeoutError,), UnreachableError, "no broker answered in time"),
 )
 

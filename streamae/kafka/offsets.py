@@ -11,7 +11,7 @@ from streamae.errors import ConfigError
 from streamae.kafka import settings
 from streamae.kafka.admin import answer, opened_admin
 from streamae.kafka.faults import overtaken
-from streamae.kafka.sink import metadata
+from streamae.kafka.sink import input_id, marked, metadata
 from streamae.kafka.state import TopicStore
 from streamae.kafka.writer import alone
 from streamae.types import StateStore, TopicPartition
@@ -63,7 +63,7 @@ class GroupOffsets:
         if self._exactly_once:
             self._writer.begin()
         pointer = self._store.save(partition, content, metadata(before) if before else None)
-        saved = OffsetAndMetadata(offset, pointer, -1)
+        saved = marked(offset, pointer, input_id(before) if before else "")
         if self._exactly_once:
             nobody = ConsumerGroupMetadata(self._group, -1, NO_MEMBER)
             self._writer.send_offsets({partition: saved}, nobody)

@@ -18,6 +18,7 @@ from streamae.config import Config
 from streamae.errors import SnapshotError, TemporaryError
 from streamae.kafka.client import GroupMember, Transactions
 from streamae.kafka.faults import cause, translated
+from streamae.kafka.identity import InputIds
 from streamae.kafka.topics import counterpart
 from streamae.log import Logger
 from streamae.types import Channel, Commit, Committed, Output, StateStore, TopicPartition
@@ -36,8 +37,6 @@ REPEATABLE = (
 )
 """A membership that a rebalance made stale, and what brokers recover from."""
 
-Offsets = Mapping[TopicPartition, OffsetAndMetadata]
-
 
 class _KafkaSink:
     """What both deliveries share: routing, pointers, and reading a commit back."""
@@ -49,6 +48,7 @@ class _KafkaSink:
         self._writer = writer
         self._store = store
         self._pointers: dict[TopicPartition, str] = {}
+        self._inputs = InputIds(config)
         topics: dict[Channel, str | None] = {
             "alerts": config.output.alerts,
             "scores": config.output.scores,
@@ -60,6 +60,7 @@ class _KafkaSink:
     def committed(self, partition: TopicPartition) -> Committed | None:
         """Return the committed offset and the snapshot that its metadata points to."""
         found = self._source.committed(partition)
+        self._inputs.begin(partition, input_id(found) if found is not None else "")
         if found is None:
             self._pointers[partition] = ""
             return None
@@ -90,10 +91,22 @@ class _KafkaSink:
             one: self._store.save(one, data, self._pointer(one))
             for one, data in commit.snapshots.items()
         }
-        for partition, pointer in saved.items():
-            if len(pointer.encode()) > METADATA_BYTES:
-                raise SnapshotError(f"the pointer of {partition} exceeds {METADATA_BYTES} bytes")
         return {one: saved.get(one, self._pointer(one)) for one in commit.offsets}
+
+    def _offsets(
+        self, commit: Commit, pointers: Mapping[TopicPartition, str]
+    ) -> dict[TopicPartition, OffsetAndMetadata]:
+        """Return the offsets to commit, with what `metadata` and `input_id` take from them."""
+        return {
+            one: marked(offset, pointers[one], self._inputs[one])
+            for one, offset in commit.offsets.items()
+        }
+
+    def _settle(self, commit: Commit, pointers: Mapping[TopicPartition, str]) -> None:
+        """Take note of what was committed."""
+        self._pointers.update(pointers)
+        if commit.snapshots:
+            self._inputs.check(commit.offsets)
 
     def _pointer(self, partition: TopicPartition) -> str:
         """Return the pointer of the last commit."""
@@ -132,7 +145,7 @@ class TransactionalSink(_KafkaSink):
         except KafkaError as error:
             self._take_back(error)
             return False
-        self._pointers.update(pointers)
+        self._settle(commit, pointers)
         return True
 
     def _transact(self, commit: Commit, member: Any) -> dict[TopicPartition, str]:
@@ -141,7 +154,7 @@ class TransactionalSink(_KafkaSink):
             self._send(output)
         pointers = self._save(commit)
         self._writer.flush()
-        self._writer.send_offsets(offsets(commit, pointers), member)
+        self._writer.send_offsets(self._offsets(commit, pointers), member)
         self._writer.commit()
         return pointers
 
@@ -181,27 +194,32 @@ class AtLeastOnceSink(_KafkaSink):
             self._writer.flush()
             pointers = self._save(commit)
             self._writer.flush()
-            self._source.commit_offsets(offsets(commit, pointers))
+            self._source.commit_offsets(self._offsets(commit, pointers))
         except KafkaError as error:
             if not can_repeat(error):
                 raise translated(error, "committing") from error
             log.warning("commit to be repeated", error=str(error))
             return False
-        self._pointers.update(pointers)
+        self._settle(commit, pointers)
         return True
 
 
-def offsets(commit: Commit, pointers: Mapping[TopicPartition, str]) -> Offsets:
-    """Return the offsets to commit, with the pointers as their metadata."""
-    return {
-        partition: OffsetAndMetadata(offset, pointers[partition], -1)
-        for partition, offset in commit.offsets.items()
-    }
+def marked(offset: int, pointer: str, input_id: str) -> OffsetAndMetadata:
+    """Return an offset with the text beside it: a pointer, and the id of the input's topic."""
+    text = f"{pointer} {input_id}".rstrip()
+    if len(text.encode()) > METADATA_BYTES:
+        raise SnapshotError(f"{text[:80]}... exceeds {METADATA_BYTES} bytes")
+    return OffsetAndMetadata(offset, text, -1)
 
 
 def metadata(committed: OffsetAndMetadata) -> str:
-    """Return the text beside a committed offset; confluent-kafka commits C's null byte, too."""
-    return str(committed.metadata).rstrip("\0")
+    """Return the pointer beside a committed offset; confluent-kafka commits C's null byte, too."""
+    return str(committed.metadata).rstrip("\0").partition(" ")[0]
+
+
+def input_id(committed: OffsetAndMetadata) -> str:
+    """Return the id of the topic that the offset was committed for; empty where it is unknown."""
+    return str(committed.metadata).rstrip("\0").partition(" ")[2]
 
 
 def can_repeat(error: KafkaError) -> bool:

@@ -54,6 +54,7 @@ class KafkaSource:
         self._listener: AssignmentListener | None = None
         self._members: dict[TopicPartition, str] = {}
         self._positions: dict[TopicPartition, int] = {}
+        self._deleted: dict[TopicPartition, int] = {}
         self._waiting = Lag(self._stable)
         self._request_ms = settings.milliseconds(config.kafka.connect_timeout)
 
@@ -82,7 +83,9 @@ class KafkaSource:
             raise failure
         records = self._records(event.polled)
         self._reassign_strangers()
-        return Poll(batches=self._batches(records), lag=self._lag())
+        batches = self._batches(records)
+        deleted, self._deleted = self._deleted, {}
+        return Poll(batches=batches, lag=self._lag(), deleted=deleted)
 
     def seek(
         self, partition: TopicPartition, offset: int | None, fallback: int | None = None
@@ -200,6 +203,7 @@ class KafkaSource:
             name = TopicPartition(*partition)
             first = after_refusal(name, edges(self._consumer, name, self._config), offset)
             log.warning("records deleted unread", partition=str(name), wanted=offset, taken=first)
+            self._deleted[name] = first - offset
             self.seek(name, first)
 
     def _batches(self, records: Mapping[KafkaPartition, Sequence[Any]]) -> list[RecordBatch]:

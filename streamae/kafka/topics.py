@@ -76,6 +76,8 @@ class TopicState(NamedTuple):
     """0 when there is no such topic."""
     operations: frozenset[str] | None
     """What this user may do; None where the brokers do not say."""
+    id: str = ""
+    """A topic made anew has another one; empty where the brokers do not say."""
 
 
 def required_topics(config: Config) -> list[RequiredTopic]:
@@ -165,4 +167,5 @@ def _state(topic: Mapping[str, Any]) -> TopicState:
     return TopicState(
         partitions=len(topic["partitions"]),
         operations=frozenset(operations) if operations else None,
+        id=str(topic["topic_id"]) if topic.get("topic_id") else "",
     )

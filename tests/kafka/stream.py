@@ -11,6 +11,7 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import RetriableError
 
+from streamae.kafka.sink import metadata
 from streamae.kafka.state import Pointer
 from tests.daemon import Daemon
 from tests.kafka.cluster import Cluster, until
@@ -226,7 +227,7 @@ class Run:
         found = {(record.partition, record.offset): record for record in records}
         states = {}
         for number, committed in self._committed().items():
-            pointer = msgspec.json.decode(committed.metadata.rstrip("\0"), type=Pointer)
+            pointer = msgspec.json.decode(metadata(committed), type=Pointer)
             owner = f"{self.group}/{self._stream.topic}/{number}/{pointer.slot}/".encode()
             parts = [
                 found[pointer.partition, offset].value

@@ -16,6 +16,7 @@ from streamae.config import Config
 from streamae.config import file as configfile
 from streamae.errors import ConfigError, TemporaryError
 from streamae.kafka import GroupOffsets
+from streamae.kafka.sink import metadata
 from streamae.local import MemoryLog
 from streamae.pipeline import Pipeline
 from streamae.types import Archive, TopicPartition
@@ -163,7 +164,7 @@ def test_a_rollback_mends_what_is_damaged(
     work(config, READ[:3]).close()
     committed = cluster.committed(config.name, partition.topic)
     assert committed is not None
-    pointer = msgspec.json.decode(committed.metadata)
+    pointer = msgspec.json.decode(metadata(committed))
     pointer["crc32c"] ^= 1
     wrong = OffsetAndMetadata(committed.offset, msgspec.json.encode(pointer).decode(), -1)
     cluster.admin.alter_group_offsets(config.name, {KafkaPartition(*partition): wrong})

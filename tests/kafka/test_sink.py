@@ -4,15 +4,15 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.structs import OffsetAndMetadata
 
 from streamae.config import Config, StateConfig
 from streamae.errors import ConfigError, SnapshotError, TemporaryError
-from streamae.kafka import reading
+from streamae.kafka import identity, reading
 from streamae.kafka.state import CHUNK_BYTES
 from streamae.types import NO_TIMESTAMP, Commit, Output, TopicPartition
-from tests.kafka.cluster import Cluster
+from tests.kafka.cluster import Cluster, until
 from tests.kafka.worker import Member, alert, commit
 
 Configured = Callable[..., Config]
@@ -228,3 +228,41 @@ def test_lost_snapshot_is_named(configured: Configured, cluster: Cluster) -> Non
     cluster.cut(config.state.topic, 1)
     with Member(config) as member, pytest.raises(SnapshotError, match=config.state.topic):
         member.poll_until(lambda m: bool(m.owned))
+
+
+@pytest.mark.parametrize("delivery", ["exactly_once", "at_least_once"])
+def test_another_topic_of_the_same_name_is_not_gone_on_with(
+    configured: Configured,
+    cluster: Cluster,
+    delivery: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(identity, "CHECK_S", 0.0)
+    monkeypatch.setattr(identity, "FRESH_S", 0.0)
+    config = msgspec.structs.replace(configured(), delivery=delivery)
+    one = TopicPartition(config.source.topics[0], 0)
+    cluster.write(one.topic, [b"r"] * 4)
+    with started(config) as member:
+        assert member.sink.commit(commit(one, 2, snapshot=b"state"))
+        remade(cluster, one.topic)
+        cluster.write(one.topic, [b"s"] * 9)
+        until(lambda: cluster.committed(config.name, one.topic) is None)
+        with pytest.raises(TemporaryError, match="was made anew under its name while it was read"):
+            member.sink.commit(commit(one, 3, snapshot=b"newer"))
+    refusal = "is not the topic that this group has read"
+    with Member(config) as member, pytest.raises(SnapshotError, match=refusal):
+        member.poll_until(lambda m: bool(m.owned))
+
+
+def remade(cluster: Cluster, topic: str) -> None:
+    """Delete a topic and make it again."""
+    cluster.admin.delete_topics([topic])
+
+    def made() -> bool:
+        try:
+            cluster.create(topic)
+        except TopicAlreadyExistsError:
+            return False
+        return True
+
+    until(made)

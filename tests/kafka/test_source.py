@@ -138,6 +138,7 @@ def test_reading_goes_on_behind_deleted_records(
         member.on_assigned = lambda: wind_back(member.source, one)
         member.poll_until(lambda m: len(m.values()) == 2)
         assert member.values() == [b"4", b"5"]
+        assert member.deleted == {one: 4}
     (told,) = (log for log in caplog.records if log.getMessage() == "records deleted unread")
     fields = {"partition": str(one), "wanted": 0, "taken": 4}
     assert vars(told)["streamae_fields"] == fields

@@ -1,5 +1,6 @@
 """A minimal worker for tests: takes what is assigned, from where the last commit left it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Self
 
@@ -17,6 +18,7 @@ class Member:
         self.committed: dict[TopicPartition, Committed | None] = {}
         self.batches: list[RecordBatch] = []
         self.lag: dict[TopicPartition, int] = {}
+        self.deleted: Counter[TopicPartition] = Counter()
         self.on_assigned: Callable[[], None] = lambda: None
         self.on_revoked: Callable[[], None] = lambda: None
         self.source.start(self)
@@ -50,6 +52,7 @@ class Member:
         poll = self.source.poll(timeout_s)
         self.batches += poll.batches
         self.lag = dict(poll.lag)
+        self.deleted.update(poll.deleted)
 
     def poll_until(self, condition: Callable[["Member"], bool], *others: "Member") -> None:
         """Poll, and let the others poll, until a condition holds."""

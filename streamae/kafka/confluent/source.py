@@ -63,6 +63,7 @@ class ConfluentSource:
         self._listener: AssignmentListener | None = None
         self._members: dict[TopicPartition, str] = {}
         self._positions: dict[TopicPartition, int] = {}
+        self._deleted: dict[TopicPartition, int] = {}
         self._waiting = Lag(self._stable)
         self._starting: set[TopicPartition] = set()
         self._unsorted: list[Any] = []
@@ -91,7 +92,8 @@ class ConfluentSource:
             self._take(self._config.source.max_poll_records - len(self._unsorted), 0)
         messages, self._unsorted = self._unsorted, []
         batches = self._batches(messages)
-        return Poll(batches=batches, lag=self._lag())
+        deleted, self._deleted = self._deleted, {}
+        return Poll(batches=batches, lag=self._lag(), deleted=deleted)
 
     def seek(
         self, partition: TopicPartition, offset: int | None, fallback: int | None = None
@@ -242,6 +244,7 @@ class ConfluentSource:
             return
         first = after_refusal(partition, self._edges(partition), offset)
         log.warning("records deleted unread", partition=str(partition), wanted=offset, taken=first)
+        self._deleted[partition] = first - offset
         self.seek(partition, first)
 
     def _edges(self, partition: TopicPartition) -> Edges:
