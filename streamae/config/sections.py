@@ -48,7 +48,10 @@ class SourceConfig(Section, frozen=True):
     topics: Annotated[tuple[str, ...], about("Kafka topics to consume.")] = ()
     start: Annotated[
         Literal["earliest", "latest"],
-        about("Where a partition begins that was never committed."),
+        about(
+            "Where a partition begins that was never committed; one that is added begins with its"
+            " first record."
+        ),
     ] = "earliest"
     max_poll_records: Annotated[
         int,

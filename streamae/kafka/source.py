@@ -15,7 +15,7 @@ from streamae.config import Config
 from streamae.kafka import settings, unreadable
 from streamae.kafka.faults import connect, translated
 from streamae.kafka.lag import ANSWER_S, Lag
-from streamae.kafka.positions import after_refusal, position
+from streamae.kafka.positions import Starts, after_refusal, position
 from streamae.kafka.reading import committed, edges
 from streamae.kafka.rebalances import Rebalance, Rebalances, let_go
 from streamae.log import Logger
@@ -60,6 +60,7 @@ class KafkaSource:
 
     def start(self, listener: AssignmentListener) -> None:
         """Join the group with the next poll."""
+        self._starts = Starts(self._config)
         self._listener = listener
         topics = list(self._config.source.topics)
         self._consumer.subscribe(topics=topics, listener=Rebalances(self._announce))
@@ -91,7 +92,7 @@ class KafkaSource:
         self, partition: TopicPartition, offset: int | None, fallback: int | None = None
     ) -> int:
         """Read `partition` from `offset`; see `Source.seek`."""
-        start = self._config.source.start
+        start = self._starts[partition]
         taken = position(edges(self._consumer, partition, self._config), start, offset, fallback)
         self._consumer.seek(KafkaPartition(*partition), taken)
         self._positions[partition] = taken

@@ -9,6 +9,7 @@ from kafka import TopicPartition as KafkaPartition
 
 from streamae.config import Config
 from streamae.errors import SnapshotError, StreamaeError
+from streamae.kafka.positions import Starts
 from streamae.kafka.source import KafkaSource, without_nulls
 from streamae.types import TopicPartition
 from tests.kafka.cluster import Cluster
@@ -102,6 +103,27 @@ def test_start_of_a_partition_never_committed(
     with Member(msgspec.structs.replace(config, source=source)) as member:
         member.poll_until(lambda m: bool(m.owned))
         assert member.source.seek(one, None) == first
+
+
+def test_a_partition_that_is_added_begins_with_its_first_record(
+    configured: Configured, cluster: Cluster
+) -> None:
+    config = configured()
+    topic = config.source.topics[0]
+    source = msgspec.structs.replace(config.source, start="latest")
+    config = msgspec.structs.replace(config, source=source)
+    old, new = TopicPartition(topic, 0), TopicPartition(topic, 1)
+    cluster.write(topic, [b"0"] * 3)
+    running = Starts(config)
+    with Member(config) as member:
+        member.poll_until(lambda m: bool(m.owned))
+        assert member.source.seek(old, None) == 3
+        assert member.sink.commit(commit(old, 3))
+    cluster.admin.create_partitions({topic: 2})
+    cluster.write(topic, [b"1"] * 5, partition=1)
+    assert (running[old], running[new]) == ("latest", "earliest")
+    with Member(config) as member:
+        member.poll_until(lambda m: m.values(new) == [b"1"] * 5)
 
 
 def test_seek_goes_no_further_back_than_the_log(configured: Configured, cluster: Cluster) -> None:

@@ -23,7 +23,7 @@ from streamae.kafka.confluent.faults import (
 )
 from streamae.kafka.faults import translated
 from streamae.kafka.lag import ANSWER_S, Lag
-from streamae.kafka.positions import after_refusal, position
+from streamae.kafka.positions import Starts, after_refusal, position
 from streamae.kafka.rebalances import let_go
 from streamae.kafka.source import CLOSE_TIMEOUT_MS, without_nulls
 from streamae.log import Logger
@@ -72,6 +72,7 @@ class ConfluentSource:
 
     def start(self, listener: AssignmentListener) -> None:
         """Join the group with the next poll."""
+        self._starts = Starts(self._config)
         self._listener = listener
         self._consumer.subscribe(
             list(self._config.source.topics),
@@ -99,7 +100,7 @@ class ConfluentSource:
         self, partition: TopicPartition, offset: int | None, fallback: int | None = None
     ) -> int:
         """Read `partition` from `offset`; see `Source.seek`."""
-        start = self._config.source.start
+        start = self._starts[partition]
         taken = position(self._edges(partition), start, offset, fallback)
         self._positions[partition] = taken
         if partition not in self._starting:
