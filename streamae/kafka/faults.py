@@ -2,7 +2,7 @@
 
 import logging
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -68,6 +68,12 @@ MEANINGS = (
         "an event time lies outside message.timestamp.before/after.max.ms of the output topic",
     ),
     Meaning(
+        (errors.InvalidRecordError,),
+        ConfigError,
+        "the settings of an output topic refuse a record, as message.timestamp.after.max.ms does an"
+        " event time that is ahead",
+    ),
+    Meaning(
         (errors.UnknownTopicOrPartitionError, errors.InvalidTopicError),
         ConfigError,
         "a topic is missing; `streamae topics --create` makes what can be made",
@@ -111,6 +117,16 @@ def overtaken(error: errors.KafkaError, verb: str, doing: str) -> StreamaeError:
 def is_codec_missing(error: StreamaeError) -> bool:
     """Return whether kafka-python could not decompress what the other client can."""
     return isinstance(cause(error), CODECS)
+
+
+def telling(failures: Iterable[errors.KafkaError]) -> errors.KafkaError | None:
+    """Return why records failed, None when none did.
+
+    Brokers refuse a batch for one of its records, and clients call that a plain error of the rest.
+    """
+    known = list(failures)
+    named = [one for one in known if type(one) is not errors.KafkaError]
+    return next(iter(named or known), None)
 
 
 def cause(error: BaseException) -> BaseException:

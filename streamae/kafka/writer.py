@@ -11,7 +11,7 @@ from kafka.errors import KafkaError
 
 from streamae.config import Config
 from streamae.kafka import settings
-from streamae.kafka.faults import connect, translated
+from streamae.kafka.faults import connect, telling, translated
 from streamae.types import NO_TIMESTAMP, Headers, TopicPartition
 
 
@@ -63,12 +63,12 @@ class Writer:
         return sent
 
     def flush(self) -> None:
-        """Wait until the brokers have every record; raise what the first failure was."""
+        """Wait until the brokers have every record; raise why one failed."""
         self._producer.flush(self._flush_s)
         sent, self._sent = self._sent, []
-        for future in sent:
-            if future.failed():
-                raise future.exception
+        failure = telling(future.exception for future in sent if future.failed())
+        if failure is not None:
+            raise failure
 
     def begin(self) -> None:
         """Open a transaction."""

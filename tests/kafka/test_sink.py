@@ -128,6 +128,18 @@ def test_an_undelivered_dead_letter_stops_the_commit(
     assert committed.offset == 1
 
 
+@pytest.mark.parametrize("n", [1, 2])
+def test_records_that_the_topic_refuses_are_named_whatever_is_sent_beside_them(
+    configured: Configured, cluster: Cluster, n: int
+) -> None:
+    config = configured()
+    one = TopicPartition(config.source.topics[0], 0)
+    outputs = [alert(one, b"sound"), *[alert(one, b"ahead", timestamp_ms=4_000_000_000_000)] * n]
+    with started(config) as member, pytest.raises(ConfigError, match=r"(?i)event time|timestamp"):
+        member.sink.commit(Commit(outputs, {one: 1}))
+    assert cluster.values(config.output.alerts) == []
+
+
 @pytest.mark.parametrize("delivery", ["exactly_once", "at_least_once"])
 def test_stale_member_commits_nothing_and_may_repeat(
     configured: Configured, cluster: Cluster, delivery: str

@@ -20,6 +20,7 @@ from streamae.kafka.confluent.faults import (
     raised_as_kafka_python,
     reason,
 )
+from streamae.kafka.faults import telling
 from streamae.types import NO_TIMESTAMP, Headers, TopicPartition
 
 
@@ -166,11 +167,11 @@ class ConfluentWriter:
         self._release()
 
     def _undelivered(self) -> errors.KafkaError | None:
-        """Return why the first of the records that failed did."""
+        """Return why records failed."""
         with raised_as_kafka_python():
             self._producer.poll(0)
         failures = (one.error for one in self._sent if one.error is not None)
-        return next(map(as_kafka_python, failures), None)
+        return telling(map(as_kafka_python, failures))
 
     def _connected(self) -> Producer:
         producer: Producer = opened(Producer, self._properties)
