@@ -10,8 +10,8 @@ import fcntl
 import os
 import stat
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -85,19 +85,17 @@ class FileSink:
         2. Save the snapshots.
         3. Replace the commit file, which makes all of it count.
         """
-        try:
-            self._follow_rotation()
-            for channel, file in self._files.items():
+        self._follow_rotation()
+        for channel, file in self._files.items():
+            with _writing(f"output.{channel}", self._paths[channel]):
                 _append(channel, file, commit.outputs)
-            for partition, offset in commit.offsets.items():
-                before = self._last.partitions.get(str(partition))
-                snapshot = before.snapshot if before else None
-                if partition in commit.snapshots:
-                    snapshot = self._store.save(partition, commit.snapshots[partition], snapshot)
-                self._last.partitions[str(partition)] = PartitionCommit(offset, snapshot)
-            self._record()
-        except OSError as error:
-            raise StorageError(f"cannot write outputs: {why(error)}") from error
+        for partition, offset in commit.offsets.items():
+            before = self._last.partitions.get(str(partition))
+            snapshot = before.snapshot if before else None
+            if partition in commit.snapshots:
+                snapshot = self._store.save(partition, commit.snapshots[partition], snapshot)
+            self._last.partitions[str(partition)] = PartitionCommit(offset, snapshot)
+        self._record()
         return True
 
     def committed(self, partition: TopicPartition) -> Committed | None:
@@ -130,7 +128,8 @@ class FileSink:
         if file is sys.stdout.buffer:
             return False
         path = Path(self._paths[channel])
-        return not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno()))
+        with _writing(f"output.{channel}", path):
+            return not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno()))
 
     def _open(self) -> None:
         """Open every output, cut back to what the last commit made of it."""
@@ -143,7 +142,8 @@ class FileSink:
             file = self._files[channel] = _open_output(channel, name)
             length = self._last.lengths.get(str(Path(name).absolute()))
             if length is not None and length < os.fstat(file.fileno()).st_size:
-                file.truncate(length)
+                with _writing(f"output.{channel}", name):
+                    file.truncate(length)
         self._record()
 
     def _record(self) -> None:
@@ -152,7 +152,8 @@ class FileSink:
             for channel, file in self._files.items()
             if file is not sys.stdout.buffer
         }
-        replace_file(self._directory / COMMIT_FILE, msgspec.json.encode(self._last))
+        with _writing("state.directory", self._directory / COMMIT_FILE):
+            replace_file(self._directory / COMMIT_FILE, msgspec.json.encode(self._last))
 
 
 def lock(directory: Path, name: str = "lock") -> BinaryIO:
@@ -169,14 +170,21 @@ def lock(directory: Path, name: str = "lock") -> BinaryIO:
 def _open_output(channel: Channel, name: str) -> BinaryIO:
     """Open an output to append to it; no other daemon can, or each would cut off the other's."""
     path = Path(name)
-    try:
+    with _writing(f"output.{channel}", name):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("ab")
-    except OSError as error:
-        raise StorageError(f"output.{channel}: cannot write {name}: {why(error)}") from error
     if path.is_file():  # Any number may write to a device.
         _hold(file, f"output.{channel}: {name}")
     return file
+
+
+@contextmanager
+def _writing(key: str, path: str | Path) -> Iterator[None]:
+    """Raise `StorageError` that names what cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{key}: cannot write {path}: {why(error)}") from error
 
 
 def _hold(file: BinaryIO, what: str) -> None:

@@ -122,10 +122,19 @@ def test_a_closed_standard_output_is_named(tmp_path: Path, monkeypatch: pytest.M
 def test_full_disk_is_said_once_and_does_not_keep_the_sink_open(tmp_path: Path) -> None:
     config = OutputConfig(alerts="/dev/full", dead_letters=str(tmp_path / "dead"))
     writer = FileSink(config, tmp_path / "state", DirectoryStore(tmp_path / "state", 1))
-    with pytest.raises(StorageError, match=r"outputs: No space left on device$"):
+    with pytest.raises(
+        StorageError, match=r"^output\.alerts: cannot write /dev/full: No space left on device$"
+    ):
         writer.commit(commit(1, output(b"alert")))
     writer.close()
     sink(tmp_path).close()
+
+
+def test_a_commit_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    sink(tmp_path).close()
+    (tmp_path / "state" / "commit.json.tmp").mkdir()
+    with pytest.raises(StorageError, match=r"state\.directory: cannot write .*/commit\.json: Is a"):
+        sink(tmp_path)
 
 
 def test_damaged_commit_file_is_refused(tmp_path: Path) -> None:
