@@ -9,6 +9,7 @@ line, so neither an exception text nor a client library's log can carry one out.
 
 import json
 import logging
+import math
 import os
 import re
 import traceback
@@ -22,6 +23,10 @@ import numpy as np
 Level = Literal["debug", "info", "warning", "error"]
 
 _FIELDS = "streamae_fields"
+_SAME_S = 60.0
+"""kafka-python says ten times a second that no broker answers, for as long as none does."""
+_MANY = 1000
+_NUMBER = re.compile(r"(0x)?\d[\da-f]*")
 _RESET = "\x1b[0m"
 _COLOURS: Mapping[int, str] = {
     logging.DEBUG: "\x1b[2m",
@@ -134,6 +139,30 @@ class Stream(Protocol):
     def isatty(self) -> bool: ...
 
 
+class _Repeats(logging.Filter):
+    """Lets the Kafka client say the same once a minute, whatever the numbers in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether to write `record`; one that is written counts what was left out."""
+        if not record.name.startswith("kafka."):
+            return True
+        key = record.name, _NUMBER.sub("#", record.getMessage())
+        when, left_out = self._said.get(key, (-math.inf, 0))
+        if record.created - when < _SAME_S:
+            self._said[key] = when, left_out + 1
+            return False
+        if len(self._said) >= _MANY:
+            self._said.clear()
+        self._said[key] = record.created, 0
+        if left_out:
+            setattr(record, _FIELDS, {"repeated": left_out})
+        return True
+
+
 class _Handler(logging.StreamHandler[Any]):
     """Ours, so that configuring twice replaces it and leaves the handlers of others alone."""
 
@@ -146,11 +175,13 @@ def configure(
 ) -> Redaction:
     """Send all logging to `stream`; `auto` means text on a terminal, else JSON.
 
-    The Kafka client is heard from warnings on. Return the redaction, for secrets found later.
+    The Kafka client is heard from warnings on, once a minute with the same. Return the redaction,
+    for secrets found later.
     """
     redaction = Redaction(secrets)
     terminal = stream.isatty()
     handler = _Handler(stream)
+    handler.addFilter(_Repeats())
     if style == "json" or (style == "auto" and not terminal):
         handler.setFormatter(JsonFormatter(redaction))
     else:

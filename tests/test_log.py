@@ -168,6 +168,19 @@ def test_kafka_is_heard_from_warnings_on(stream: io.StringIO, level: str, heard:
     assert [line["event"] for line in lines(stream)] == ["left group"] * heard
 
 
+def test_the_kafka_client_says_the_same_once_a_minute(stream: io.StringIO) -> None:
+    log.configure("info", "json", stream)
+    logger = logging.getLogger("kafka.net")
+    for second in range(0, 70, 5):
+        for text in (f"node {second % 10} failed at 0x7f{second:02x}", "no node"):
+            record = logger.makeRecord(logger.name, logging.WARNING, "", 0, text, (), None)
+            record.created = float(second)
+            logger.handle(record)
+    said = lines(stream)
+    assert [str(line["event"])[:7] for line in said] == ["node 0 ", "no node"] * 2
+    assert [line.get("repeated") for line in said] == [None, None, 11, 11]
+
+
 def test_configuring_twice_writes_once(stream: io.StringIO) -> None:
     theirs = logging.NullHandler()
     logging.getLogger().addHandler(theirs)
