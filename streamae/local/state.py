@@ -60,7 +60,10 @@ class DirectoryStore:
         """Return the snapshot; raise `SnapshotError` when it is missing or damaged."""
         path = self._directory / pointer
         if not _is_name(partition, pointer):
-            raise SnapshotError(f"{pointer!r} does not name a snapshot of {partition}")
+            raise SnapshotError(
+                f"what was committed of {partition} names no snapshot in {self._directory}, but"
+                f" {pointer[:80]!r}; is `state.store` as it was?"
+            )
         try:
             snapshot = path.read_bytes()
         except OSError as error:

@@ -203,7 +203,7 @@ def test_store_finds_damage(tmp_path: Path) -> None:
     (tmp_path / pointer).write_bytes(b"stato")
     with pytest.raises(SnapshotError, match="checksum"):
         store.load(PARTITION, pointer)
-    with pytest.raises(SnapshotError, match="does not name"):
+    with pytest.raises(SnapshotError, match=r"is `state\.store` as it was"):
         store.load(PARTITION, "../" + pointer)
 
 
