@@ -21,6 +21,10 @@ class Quality(NamedTuple):
 MOST = 1000
 """Weight of a term of the loss beside that of the squared error: with more nothing else counts."""
 
+MAX_COLUMNS = 16_384
+"""Of what the detector reads. Each pair of them takes some 100 bytes, which is 25 GiB here, and the
+time of a block grows with their cube: 20 s of a core at 4,000."""
+
 QUALITIES = {"fast": Quality(128, 16), "default": Quality(256, 8), "high": Quality(512, 2)}
 
 
@@ -199,6 +203,15 @@ class DetectorConfig(Section, frozen=True):
             yield "activation", f"with `model: {self.model}` it is {' or '.join(model.activations)}"
         if taken.get("k", 0) > taken["n_latents"]:
             yield "k", f"must not exceed `n_latents`, which is {taken['n_latents']}"
+
+    def too_many(self, n_features: int) -> str | None:
+        """Return why so many features are more than a machine can take; None if they are not."""
+        columns = n_features * (1 + self.lag)
+        if columns <= MAX_COLUMNS:
+            return None
+        given = f" and `detector.lag: {self.lag}` make {columns:,} columns" if self.lag else ""
+        most = f"{MAX_COLUMNS:,} are the most, for memory grows with their square"
+        return f"{n_features:,} features{given}; {most}"
 
     def scores_before(self, alpha: float) -> int:
         """Return how many scores it takes to judge by the p-value `alpha`.

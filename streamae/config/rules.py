@@ -47,12 +47,15 @@ def _features(config: Config) -> Iterator[Violation]:
         return
     if not config.record.features:
         yield "record.features", "name at least one feature, or say `auto`"
+    if reason := config.detector.too_many(len(config.record.features)):
+        yield "record.features", reason
     for name in _repeated(config.record.features):
         yield "record.features", f"'{name}' is named twice"
+    features = set(config.record.features)
     for path in ("detector.diff", "detector.heavy_tails"):
         chosen = lookup(config, path)
         for name in () if chosen == "auto" else chosen:
-            if name not in config.record.features:
+            if name not in features:
                 yield path, f"'{name}' is not among `record.features`"
 
 
@@ -86,10 +89,11 @@ def _directions(config: Config) -> Iterator[Violation]:
         yield "alerting.down_only", f"'{name}' is in `up_only` as well"
     if config.record.features == "auto":
         return
+    features = set(config.record.features)
     for path, names in (("up_only", up), ("down_only", down)):
         for name in names if names != "all" else ():
             # A feature that is judged by its change is called so in alerts.
-            if not {name, name.removesuffix(CHANGE)} & set(config.record.features):
+            if not {name, name.removesuffix(CHANGE)} & features:
                 yield f"alerting.{path}", f"'{name}' is not in `record.features`"
 
 

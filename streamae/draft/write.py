@@ -103,6 +103,8 @@ def _record(read: Roles, known: Facts, config: Config) -> dict[str, Entry]:
         for name, column in zip(record.features, known.x.T, strict=True)
     ]
     above = [f"Left out: {field.name}, {in_words(field)}" for field in read.left_out]
+    if reason := config.detector.too_many(len(record.features)):
+        above.append(f"Choose among them: {reason}.")
     entries["record.features"] = Entry(list(record.features), above, ranges)
     if known.counters and config.detector.diff == "auto":
         entries["detector.diff"] = Entry(known.counters, ["Counters, judged by their change."])

@@ -13,6 +13,7 @@ import numpy as np
 from streamae import snapshot
 from streamae.config import AlertingConfig, Config
 from streamae.decode import Decoded, Decoder, Reject
+from streamae.errors import ConfigError
 from streamae.metrics import Stage
 from streamae.pipeline import outputs
 from streamae.pipeline.judge import Judge
@@ -224,6 +225,8 @@ class Pipeline:
             start = stop
 
     def _begin(self, features: tuple[str, ...]) -> OnlineDetector:
+        if reason := self._config.detector.too_many(len(features)):
+            raise ConfigError(f"record.features: {reason}")
         online = OnlineDetector(self._config.detector, features, self.partition)
         if self._labels is not None:
             online.supervise(self._config.labels, self._labels)

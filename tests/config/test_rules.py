@@ -3,7 +3,16 @@
 import msgspec
 import pytest
 
-from streamae.config import Config, OutputConfig, SourceConfig, StateConfig
+from streamae.config import (
+    Config,
+    DetectorConfig,
+    OutputConfig,
+    RecordConfig,
+    SourceConfig,
+    StateConfig,
+)
+from streamae.config.document import Violation
+from streamae.config.hyperparameters import MAX_COLUMNS
 from streamae.config.rules import check
 
 KAFKA = Config(
@@ -15,6 +24,21 @@ KAFKA = Config(
 @pytest.mark.parametrize("config", [Config(), KAFKA])
 def test_sound(config: Config) -> None:
     assert list(check(config)) == []
+
+
+@pytest.mark.parametrize(("n", "lag"), [(MAX_COLUMNS, 0), (MAX_COLUMNS // 4, 3)])
+def test_as_many_features_as_memory_takes(n: int, lag: int) -> None:
+    def findings(n: int) -> list[Violation]:
+        features = tuple(map(str, range(n)))
+        return list(
+            check(Config(record=RecordConfig(features=features), detector=DetectorConfig(lag=lag)))
+        )
+
+    assert findings(n) == []
+    ((key, reason),) = findings(n + 1)
+    assert key == "record.features"
+    assert f"{n + 1:,} features" in reason
+    assert "16,384 are the most" in reason
 
 
 def test_standard_input_and_output_share_a_name() -> None:

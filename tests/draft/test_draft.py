@@ -254,6 +254,18 @@ def test_what_cannot_be_read_is_one_line(
     assert printed.err.startswith(error)
 
 
+def test_more_than_memory_takes_are_listed_to_choose_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide, drafted = tmp_path / "wide.jsonl", tmp_path / "drafted.yaml"
+    wide.write_text(json.dumps({f"f{number}": 0.5 for number in range(253)}) + "\n")
+    assert main(["config", "init", str(wide), "--set", "detector.lag=64"]) == 0
+    drafted.write_text(capsys.readouterr().out)
+    assert "# Choose among them: 253 features and" in drafted.read_text()
+    assert main(["lint", str(drafted)]) == 78
+    assert "16,384 are the most" in capsys.readouterr().err
+
+
 def test_work_grows_with_the_number_of_fields_and_not_with_its_square() -> None:
     assert n_calls(2000) < 3 * n_calls(1000)
 

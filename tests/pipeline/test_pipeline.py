@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 
 import msgspec
@@ -6,6 +7,7 @@ import pytest
 
 from streamae import snapshot
 from streamae.config import AlertingConfig, Config, DeadLetterConfig, Duration
+from streamae.errors import ConfigError
 from streamae.local import MemoryLog
 from streamae.pipeline import Pipeline
 from streamae.records import Alert
@@ -117,6 +119,14 @@ def test_rejects_beyond_the_limit_end_the_batch_behind_the_last_dead_letter() ->
     assert pipeline.position == 13
     assert len(channel(done.outputs, "dead_letters")) == 3
     assert pipeline.process(log.read(PARTITION, 13, 1)).stop is not None
+
+
+def test_a_first_record_with_more_columns_than_memory_takes_ends_the_work() -> None:
+    used = config()
+    used = msgspec.structs.replace(used, detector=msgspec.structs.replace(used.detector, lag=64))
+    wide = MemoryLog([json.dumps([0.5] * 253).encode()])
+    with pytest.raises(ConfigError, match=r"record\.features: 253 features and .* 16,445 columns"):
+        run(Pipeline(used, PARTITION, 0), wide, 1)
 
 
 def test_snapshot_of_another_configuration_is_refused(log: MemoryLog) -> None:
