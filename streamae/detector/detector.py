@@ -108,10 +108,10 @@ class Detector:
         """Learn the complete block x[block_size, k], of which `score` returned `scores`."""
         evidence = scores.evidence or self._start(x)
         admitted = self._admit(scores.score)
-        sums = moments(evidence.z, evidence.missing)
-        drift = self._drift.update(sums.of(self._features), self._scaler.levels(self._features))
         weights = guard.row_weights(evidence.linear_energy, evidence.residual_energy)
         counted = torch.from_numpy(weights.astype(np.float32)).to(self._device)
+        sums = moments(evidence.z, evidence.missing, guard.at_least_half(weights))
+        drift = self._drift.update(sums.of(self._features), self._scaler.levels(self._features))
         interval = self._config.learning_interval
         due = schedule.due(self.n_blocks, interval, self._autoencoder.filled)
         if due.lesson and self.n_blocks > 0:  # `_start` has learnt the first.

@@ -81,7 +81,7 @@ class DriftMonitor(Stateful):
         `levels` are those z is relative to.
         """
         n_seen = np.maximum(block.n_seen, 1)
-        known = block.n_seen >= FEWEST * block.n
+        known = block.n_seen >= FEWEST * len(block.weights)
         level = block.clipped / n_seen
         square = np.square(level)
         limit = np.maximum(SMALLEST**2, WANDERING**2 * self.square)

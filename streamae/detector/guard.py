@@ -37,6 +37,16 @@ def row_weights(linear_energy: Doubles, residual_energy: Doubles) -> Doubles:
     return weights * (len(weights) / float(weights.sum()))
 
 
+def at_least_half(weights: Doubles) -> Doubles:
+    """Return weights [n] of mean 1 of which none is below half the weight of a usual record.
+
+    With these the scale of a feature is learnt: its heavy tail is part of what it usually does, but
+    a scale that grew with every incident would hide the next one.
+    """
+    raised = np.maximum(weights, SUSPECT_WEIGHT)
+    return raised * (len(raised) / float(raised.sum()))
+
+
 def n_suspects(weights: Doubles) -> int:
     """Return how many of the weights [n] are below `SUSPECT_WEIGHT`."""
     return int(np.count_nonzero(weights < SUSPECT_WEIGHT))

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,11 +13,12 @@ CLIP = 5.0
 
 
 class Moments(NamedTuple):
-    """Sums over the n records of a block z[n, k], on the host; missing values add nothing."""
+    """Weighted sums over the records of a block z[n, k], on the host, missing values left out."""
 
-    n: int
+    weights: Doubles
+    """[n], of mean 1."""
     n_seen: Doubles | int
-    """[k], values observed; n where none is missing."""
+    """[k], the weight of the values observed; n where none is missing."""
     first: Doubles
     """[k], of z."""
     clipped: Doubles
@@ -28,12 +30,14 @@ class Moments(NamedTuple):
         """Return those of some columns."""
         n_seen = self.n_seen if isinstance(self.n_seen, int) else self.n_seen[columns]
         sums = (self.first[columns], self.clipped[columns], self.second[columns])
-        return Moments(self.n, n_seen, *sums)
+        return Moments(self.weights, n_seen, *sums)
 
 
-def moments(z: Tensor, missing: Tensor | None) -> Moments:
-    """Return the moments of z[n, k], 0 where missing[n, k]."""
-    n = len(z)
-    sums = torch.stack([z.sum(0), z.clamp(-CLIP, CLIP).sum(0), z.square().sum(0)])
-    n_seen = n if missing is None else n - missing.sum(0).double().cpu().numpy()
-    return Moments(n, n_seen, *sums.double().cpu().numpy())
+def moments(z: Tensor, missing: Tensor | None, weights: Doubles) -> Moments:
+    """Return the moments of z[n, k], 0 where missing[n, k], with weights[n] of mean 1."""
+    weight = torch.from_numpy(weights.astype(np.float32)).to(z.device)
+    sums = torch.matmul(weight, torch.stack([z, z.clamp(-CLIP, CLIP), z.square()]))
+    n_seen: Doubles | int = len(z)
+    if missing is not None:
+        n_seen = torch.matmul(weight, (~missing).float()).double().cpu().numpy()
+    return Moments(weights, n_seen, *sums.double().cpu().numpy())

@@ -83,7 +83,7 @@ class Scaler(Stateful):
         """Begin with the records x[n, d]; their median and spread say which values are wild."""
         observed = ~np.isnan(x)
         self._place(x, observed, np.ones(len(self.mean), np.bool_))
-        self._merge_far(x, observed)
+        self._merge_far(x, observed, np.ones(len(x)))
 
     def update(self, x: Floats, block: Moments) -> Longs:
         """Learn the records x[n, d], whose transform has the moments of `block`.
@@ -95,9 +95,10 @@ class Scaler(Stateful):
             new = (self.count == 0) & observed.any(0)
             if new.any():
                 self._place(x, observed, new)
-                return self._merge_far(x, observed)
-        if block.second.max() >= Z_LIMIT**2:  # Where a single value reaches the limit it is.
-            return self._merge_far(x, ~np.isnan(x))
+                return self._merge_far(x, observed, block.weights)
+        # Where a single value reaches the limit it is, whatever the record's weight.
+        if block.second.max() >= block.weights.min() * Z_LIMIT**2:
+            return self._merge_far(x, ~np.isnan(x), block.weights)
         # z is relative to the float32 centre, which is half a step or less beside the mean.
         first = block.first * self.scale + block.n_seen * (self._center - self.mean)
         self._merge(block.n_seen, first, block.second * self.scale**2)
@@ -120,7 +121,7 @@ class Scaler(Stateful):
         self.variance = np.where(features, 0.0, self.variance)
         self.refresh()
 
-    def _merge_far(self, x: Floats, observed: Bools) -> Longs:
+    def _merge_far(self, x: Floats, observed: Bools, weights: Doubles) -> Longs:
         """Merge values of any size; a few wild ones count as values at the limit.
 
         Without the cap one record of 1e30 would hide its feature for good. The cap is a hundred
@@ -136,7 +137,7 @@ class Scaler(Stateful):
         d = np.clip(d, -cap, cap)
         begins = constant & (ranked[len(d) // 2] > Z_LIMIT * self.scale)
         self.count = np.where(begins, 0.0, self.count)
-        self._merge(observed.sum(0), d.sum(0), np.square(d).sum(0))
+        self._merge(weights @ observed, weights @ d, weights @ np.square(d))
         return np.flatnonzero(begins)
 
     def _merge(self, count: Doubles | float, first: Doubles, second: Doubles) -> None:

@@ -29,5 +29,5 @@ def prequential_scores(model: Autoencoder, x: Floats, batch_size: int = 256) -> 
         model.partial_fit(z.numpy())
         if start > 0:
             missing = torch.isnan(z)
-            scaler.update(batch, moments(z.nan_to_num(nan=0.0), missing))
+            scaler.update(batch, moments(z.nan_to_num(nan=0.0), missing, np.ones(len(z))))
     return scores

@@ -25,7 +25,7 @@ def drifts(z: Floats, monitor: DriftMonitor | None = None) -> list[tuple[int, Dr
     for at, block in enumerate(z):
         rows = torch.from_numpy(block)
         missing = torch.isnan(rows)
-        sums = moments(rows.nan_to_num(0.0), missing if missing.any() else None)
+        sums = moments(rows.nan_to_num(0.0), missing if missing.any() else None, np.ones(N))
         drift = monitor.update(sums, scaler().levels(slice(None)))
         if drift is not None:
             found.append((at, drift))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from streamae.detector.guard import Guard, n_suspects, row_weights
+from streamae.detector.guard import Guard, at_least_half, n_suspects, row_weights
 
 
 def test_suspects_count_less() -> None:
@@ -17,6 +17,14 @@ def test_a_block_suspect_throughout_counts_fully() -> None:
     weights = row_weights(np.full(100, 1e6), np.full(100, 1e6))
     np.testing.assert_allclose(weights, 1.0)
     assert n_suspects(weights) == 0
+
+
+def test_no_record_counts_less_than_half_for_the_scale() -> None:
+    energy = np.ones(100)
+    energy[7] = 200.0
+    weights = at_least_half(row_weights(energy, energy))
+    assert weights.mean() == pytest.approx(1.0)
+    assert weights[7] == pytest.approx(0.5 * weights[0], rel=0.05)
 
 
 def shares(guard: Guard, *alien: float) -> list[float]:

@@ -4,7 +4,7 @@ import torch
 
 from streamae.detector.moments import moments
 from streamae.detector.scaler import Z_LIMIT, Scaler
-from streamae.types import Floats
+from streamae.types import Doubles, Floats
 
 
 def learnt(x: Floats, block: int = 128, memory: int = 10**6) -> Scaler:
@@ -15,10 +15,11 @@ def learnt(x: Floats, block: int = 128, memory: int = 10**6) -> Scaler:
     return scaler
 
 
-def update(scaler: Scaler, x: Floats) -> None:
+def update(scaler: Scaler, x: Floats, weights: Doubles | None = None) -> None:
     z = scaler.transform(x)
     missing = torch.isnan(z)
-    scaler.update(x, moments(z.nan_to_num_(0.0), missing if missing.any() else None))
+    weights = np.ones(len(x)) if weights is None else weights
+    scaler.update(x, moments(z.nan_to_num_(0.0), missing if missing.any() else None, weights))
 
 
 def normal(n: int = 12_800, seed: int = 0) -> Floats:
@@ -35,6 +36,23 @@ def test_mean_and_variance_are_those_of_all_records() -> None:
     z = scaler.transform(x).numpy()
     np.testing.assert_allclose(z.std(0), 1.0, rtol=1e-3)
     np.testing.assert_allclose(scaler.inverse(z.astype(np.float64)), x, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("far", [3.0, 1000.0])
+def test_records_count_by_their_weights(far: float) -> None:
+    x = normal(256)[:, 3:]
+    x[::2] += far  # One value in two is no wild one, however far.
+    odd = np.arange(256) % 2 == 0
+    weights = np.where(odd, 0.5, 1.5)
+    scaler = Scaler(1, 10**6)
+    scaler.fit(x[:2])
+    update(scaler, x, weights)
+    seen = np.append(x[:2, 0], x[:, 0]).astype(np.float64)
+    weights = np.append([1.0, 1.0], weights)
+    mean = np.average(seen, weights=weights)
+    assert scaler.mean[0] == pytest.approx(mean, rel=1e-3, abs=1e-3)
+    variance = np.average((seen - mean) ** 2, weights=weights)
+    assert scaler.variance[0] == pytest.approx(variance, rel=1e-3)
 
 
 def test_missing_values_are_left_out() -> None:
@@ -118,10 +136,10 @@ def test_a_feature_that_varies_for_the_first_time_starts_afresh() -> None:
     still[:6400, 0] = 5.0
     scaler = learnt(still[:6400])
     z = scaler.transform(still[6400:6528])
-    assert scaler.update(still[6400:6528], moments(z, None)).tolist() == [0]
+    assert scaler.update(still[6400:6528], moments(z, None, np.ones(128))).tolist() == [0]
     np.testing.assert_allclose(scaler.variance[0], x[6400:6528, 0].var(), rtol=1e-2)
     z = scaler.transform(still[6528:6656])
-    assert scaler.update(still[6528:6656], moments(z, None)).tolist() == []
+    assert scaler.update(still[6528:6656], moments(z, None, np.ones(128))).tolist() == []
 
 
 def test_recentred_features_are_standardised_about_their_new_mean() -> None:
