@@ -183,6 +183,7 @@ def test_missing_file_is_the_configurations_fault(tmp_path: Path) -> None:
         (bz2.compress(b"1\n"), "compressed by bzip2: unpack it first"),
         ("1\n".encode("utf-16"), "UTF-16: convert it to UTF-8 first"),
     ],
+    ids=["gzip", "xz", "bzip2", "UTF-16"],
 )
 @pytest.mark.parametrize("follow", [False, True])
 def test_what_is_no_text_is_refused(
