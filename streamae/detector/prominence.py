@@ -6,8 +6,8 @@ from streamae.numerics.state import Stateful
 from streamae.types import Doubles
 
 DEVIATIONS = 4.0
-"""From here on prominence grows by its logarithm, as energies do: 2 to 12 do as well. Growing with
-the deviations it had tails that p-values could not follow."""
+"""Beyond these it grows by their logarithm, as energies do: 2 to 16 do as well. Growing with the
+deviations prominence had tails that p-values could not follow."""
 
 GAIN = 4.0
 """Of the steps. Best is one over the density at the quantile, in deviations: of a normal
@@ -26,7 +26,7 @@ class Prominence(Stateful):
     clearly drowns in the noise of the others, so the score also has a soft maximum: with
     u = (evidence - median) / deviation and the votes v,
 
-        prominence = 2 log(1 + max(0, log(sum_k v_k exp(u_k) / sum_k v_k)) / 4).
+        prominence = 4 log(1 + max(0, log(sum_k v_k exp(u_k) / sum_k v_k)) / 4).
 
     Both quantiles follow by stochastic approximation (Robbins and Monro, 1951): they move by the
     share of records beyond them, however far beyond these are.
@@ -47,7 +47,7 @@ class Prominence(Stateful):
         u = self.deviations(evidence)
         largest = u.max(axis=0)
         outstanding = largest + np.log(votes / votes.sum() @ np.exp(u - largest))
-        prominence: Doubles = 2.0 * np.log1p(np.maximum(outstanding, 0.0) / DEVIATIONS)
+        prominence: Doubles = DEVIATIONS * np.log1p(np.maximum(outstanding, 0.0) / DEVIATIONS)
         return prominence
 
     def update(self, evidence: Doubles) -> None:

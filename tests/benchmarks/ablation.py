@@ -17,12 +17,13 @@ from torch import Tensor
 
 from streamae.autoencoders.denoising_sparse import DenoisingSparseAutoencoder
 from streamae.config import Config, DetectorConfig
-from streamae.detector import energies, guard, prominence, whitener
+from streamae.detector import energies, guard, whitener
 from streamae.detector.detector import Detector
 from streamae.detector.drift import DriftMonitor
 from streamae.detector.histograms import MarginalHistograms
 from streamae.detector.neighbours import Neighbours
 from streamae.detector.persistence import Persistence
+from streamae.detector.prominence import Prominence
 from streamae.detector.whitener import Whitener
 from streamae.evaluate import UNJUDGED_ROWS, judge
 from streamae.labelled import LabelledStream
@@ -220,7 +221,9 @@ PARTS: dict[str, Switch] = {
     "vote of z by feature": partial(_voting_with, independence=0.0),
     "outvoting by a better autoencoder": partial(_voting_with, nats=0.0),
     "distance from stored reconstructions": _no_neighbours,
-    "prominence of one kind of evidence": partial(patch.object, prominence, "DEVIATIONS", math.inf),
+    "prominence of one kind of evidence": partial(
+        patch.object, Prominence, "of", lambda _, evidence, __: np.zeros(evidence.shape[1])
+    ),
     "sum of extreme values": partial(
         patch.object, energies, "extremes", lambda single: torch.zeros_like(single[:, 0])
     ),
@@ -228,6 +231,9 @@ PARTS: dict[str, Switch] = {
     "rarity of single values": _no_surprise,
     "recent level": partial(patch.object, Persistence, "autocorrelation", 0.0),
     "weighing down of suspects": _equal_weights,
+    "weighing down of suspects in the scale": partial(
+        patch.object, guard, "at_least_half", np.ones_like
+    ),
     "clipping in covariances": partial(patch.object, whitener, "CLIP", math.inf),
     "acceptance of drift": partial(patch.object, DriftMonitor, "update", lambda *_: None),
     "change of counters": partial(_keys, diff=()),

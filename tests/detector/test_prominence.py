@@ -54,7 +54,7 @@ def test_one_kind_is_enough_in_its_own_units(kind: int) -> None:
     evidence[kind, 1] += 20.0 * found.deviation[kind]
     usual, odd = found.of(evidence, ALIKE)
     assert usual == pytest.approx(0.0, abs=1e-12)
-    assert odd == pytest.approx(2.0 * np.log1p((20.0 - np.log(3.0)) / DEVIATIONS), rel=1e-3)
+    assert odd == pytest.approx(DEVIATIONS * np.log1p((20.0 - np.log(3.0)) / DEVIATIONS), rel=1e-3)
 
 
 def test_what_is_outvoted_has_to_stand_out_further() -> None:
@@ -63,7 +63,7 @@ def test_what_is_outvoted_has_to_stand_out_further() -> None:
     alike = found.of(evidence, ALIKE)[0]
     outvoted = found.of(evidence, np.array([np.exp(-8.0), 1.0, 1.0]))[0]
     beyond = np.array([20.0 - np.log(3.0), 12.0 - np.log(2.0)])
-    expected = 2.0 * np.log1p(beyond / DEVIATIONS)
+    expected = DEVIATIONS * np.log1p(beyond / DEVIATIONS)
     np.testing.assert_allclose([alike, outvoted], expected, rtol=1e-3)
 
 
