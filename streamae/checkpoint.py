@@ -204,6 +204,7 @@ def describe(one: Kept, config: Config) -> dict[str, Any]:
     if header is not None:
         told |= {
             "features": header.features,
+            "times": header.state["times"],
             "model": header.model,
             "rejects": header.state["rejects"],
             "judge": header.state["judge"],

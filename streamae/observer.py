@@ -85,7 +85,9 @@ class Observer:
         metrics.nonfinite(partition, "score", done.n_nonfinite)
         if pipeline.online is not None and done.scores and not done.first_ordinal:
             names = pipeline.online.features
-            more = {} if len(names) <= _N_NAMES else {"more": len(names) - _N_NAMES}
+            more: dict[str, object] = {"times": pipeline.times} if pipeline.times else {}
+            if len(names) > _N_NAMES:
+                more["more"] = len(names) - _N_NAMES
             log.info("features", partition=str(partition), names=names[:_N_NAMES], **more)
         if done.scores:
             self._scored(partition, done)
@@ -112,7 +114,7 @@ class Observer:
             self.metrics.keys(partition, n_keys, done.n_keys_forgotten)
             self._judging(pipeline, done.first_judged)
         if done.learned and done.first_ordinal < len(pipeline.online.block):
-            log.info("features decided", partition=str(partition), **pipeline.online.decisions)
+            log.info("features decided", partition=str(partition), **pipeline.decisions)
 
     def relearned(self, partition: TopicPartition, n: int) -> None:
         """Take note of records learnt again after a restore."""
@@ -201,7 +203,7 @@ class Observer:
         self.metrics.warmup(partition, pipeline.warmup_progress)
         if online is None:
             return
-        self.status.transformed(partition, online.decisions)
+        self.status.transformed(partition, pipeline.decisions)
         if not alpha:
             return
         threshold = online.threshold(alpha)

@@ -189,11 +189,13 @@ def test_status_says_what_auto_decided_also_after_a_restart() -> None:
     records = []
     for at, value in enumerate(values(N)):
         total += at % 7
-        records.append(value[:-1] + f', "sent": {total}}}'.encode())
+        at_us = timestamps(N)[at] * 1000 + 7
+        records.append(value[:-1] + f', "sent": {total}, "at_us": {at_us}}}'.encode())
     sink = MemorySink()
     for run in (Observed(records, sink), Observed(records, sink)):
         decisions = run.status.document()["partitions"][0]["transforms"]
         assert decisions == {
+            "times": ["at_us"],
             "decided": True,
             "diff": ["sent"],
             "heavy_tails": [],

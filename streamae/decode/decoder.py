@@ -21,6 +21,7 @@ from streamae.decode.parse import (
     names_of,
     parse,
     row_of,
+    times_of,
 )
 from streamae.decode.readers import (
     DOUBTS,
@@ -73,6 +74,8 @@ class Decoder:
 
     features: tuple[str, ...] | None
     """d names; None while `features: auto` waits for the first valid record."""
+    times: tuple[str, ...] = ()
+    """Numbers of that record which are no features, for they are its time."""
 
     def __init__(self, config: RecordConfig, columns: tuple[str, ...] | None = None) -> None:
         self._config = config
@@ -96,8 +99,9 @@ class Decoder:
         """Return the valid records of `batch` as columns, and why the others are not valid.
 
         With `features: auto` the first valid record ever seen fixes the features: all its numbers
-        and nulls in the order they are written, without the key and timestamp fields. One with
-        more than `MAX_AUTO_FEATURES` of them is not valid there, and the next one is asked.
+        and nulls in the order they are written, without the key and timestamp fields and what is
+        its own time. One with more than `MAX_AUTO_FEATURES` of them is not valid there, and the
+        next one is asked.
         """
         values = _Values(batch, self._config, self._columns)
         rejects: list[Reject] = []
@@ -109,16 +113,18 @@ class Decoder:
 
     def _freeze_on(self, values: "_Values", rejects: list[Reject]) -> int:
         """Freeze on the first valid record; return its index, or n when there is none."""
-        excluded = {self._config.key_field, self._config.timestamp_field}
+        beside = {self._config.key_field, self._config.timestamp_field}
         for index in range(len(values.batch)):
             try:
                 fields = values.parse(index)
-                names = names_of(fields.values, excluded)
+                times = [name for name in values.times(index, fields) if name not in beside]
+                names = names_of(fields.values, beside.union(times))
                 row_of(fields.values, names)
             except RejectedError as error:
                 rejects.append(Reject(index, error.reason, str(error)))
             else:
                 self.freeze(tuple(names))
+                self.times = tuple(times)
                 return index
         return len(values.batch)
 
@@ -137,6 +143,12 @@ class _Values:
     def parse(self, index: int) -> Fields:
         value = self.batch.values[index]
         return parse(value, self._format_at(index), self.config, self.columns)
+
+    def times(self, index: int, fields: Fields) -> list[str]:
+        own_ms = int(self.batch.timestamps_ms[index])
+        return times_of(
+            fields.values, own_ms if fields.timestamp_ms is None else fields.timestamp_ms
+        )
 
     def runs(self, start: int) -> Iterator[tuple[Format | None, Sequence[int]]]:
         """Split the indexes from `start` on into runs of one format, None for an unknown one."""

@@ -30,6 +30,10 @@ MAX_AUTO_FEATURES = 2_000
 one odd record must not take it. Named ones may be more."""
 
 
+_DAY_MS = 86_400_000
+_YEAR_2000_MS = 946_684_800_000
+_UNITS_MS = (1000, 1, 1e-3, 1e-6)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_TIMESTAMP_MS = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z: a larger number is in another unit than the configured one."""
@@ -123,6 +127,23 @@ def names_of(
         if any("\ud800" <= character <= "\udfff" for character in name):
             raise RejectedError(Reason.INVALID_JSON, f"lone surrogate in the name {excerpt(name)}")
     return names
+
+
+def times_of(values: Mapping[str, object] | Sequence[object], timestamp_ms: int) -> list[str]:
+    """Return the names of the numbers that are the record's own time, less than a day off it.
+
+    They count s, ms, us or ns since 1970, of which float32 holds no more than the minutes. A day is
+    what clocks, time zones and queues may take, and of other numbers as large only one in ten
+    thousand is as near. An own time before 2000 is no clock's, and small numbers are near it.
+    """
+    if not isinstance(values, Mapping) or timestamp_ms < _YEAR_2000_MS:
+        return []
+    return [
+        name
+        for name, value in values.items()
+        if _is_number(value)
+        and any(abs(value * unit_ms - timestamp_ms) <= _DAY_MS for unit_ms in _UNITS_MS)
+    ]
 
 
 def row_of(values: Mapping[str, object] | Sequence[object], features: Sequence[str]) -> list[float]:

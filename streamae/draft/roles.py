@@ -66,6 +66,8 @@ def in_words(field: Field) -> str:
     if field.kind is None:
         kinds = ", ".join(f"{kind} {n:,}" for kind, n in field.kinds.most_common() if n)
         return f"of several kinds: {kinds}"
+    if field.kind == "number" and field.is_time:
+        return "a time"
     if field.kind not in ("text", "number"):
         return {"boolean": "true or false", "missing": "always missing"}.get(
             field.kind, f"an {field.kind}"
@@ -128,4 +130,4 @@ def _keys(fields: Iterable[Field], n: int) -> list[Field]:
 def _is_feature(field: Field, named: Container[str] | None) -> bool:
     if named is not None:
         return field.name in named
-    return field.kind == "number" and not field.outside
+    return field.kind == "number" and not field.outside and not field.is_time

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from streamae.config import RecordConfig
-from streamae.decode.parse import format_of, parse, timestamp_of
+from streamae.decode.parse import format_of, parse, times_of, timestamp_of
 from streamae.decode.rejects import RejectedError
 from streamae.types import UNREADABLE, RecordBatch
 
@@ -46,6 +46,8 @@ class Field:
     """Whether every number is a whole one."""
     units: Counter[Unit] = field(default_factory=Counter)
     """Values that are a time in it; a date and time in words is in milliseconds."""
+    n_own: int = 0
+    """Numbers that are their record's own time."""
 
     @property
     def n(self) -> int:
@@ -73,8 +75,14 @@ class Field:
             return None
         return next((unit for unit, n in self.units.items() if n >= MOSTLY * self.n), None)
 
-    def add(self, value: object) -> None:
+    @property
+    def is_time(self) -> bool:
+        """Whether its numbers are times."""
+        return self.time_unit is not None or 0 < MOSTLY * self.n <= self.n_own
+
+    def add(self, value: object, *, is_own_time: bool = False) -> None:
         """Take the value of the next record in."""
+        self.n_own += is_own_time
         kind = _kind(value)
         self.kinds[kind] += 1
         if isinstance(value, str) and kind == "text":
@@ -106,21 +114,24 @@ def survey(batches: Iterable[RecordBatch], record: RecordConfig) -> Survey:
     fields: dict[str, Field] = {}
     n_usable = 0
     for batch in batches:
-        for inside, outside in _records(batch, record):
+        for inside, outside, timestamp_ms in _records(batch, record):
             n_usable += any(_kind(value) == "number" for value in inside.values())
             beside = {name: value for name, value in outside.items() if name not in inside}
+            own = set(times_of(inside, timestamp_ms))
             for name, value in (inside | beside).items():
                 if _is_writable(name):
-                    fields.setdefault(name, Field(name, name in beside)).add(value)
+                    one = fields.setdefault(name, Field(name, name in beside))
+                    one.add(value, is_own_time=name in own)
     return Survey(fields, n_usable)
 
 
 def _records(
     batch: RecordBatch, record: RecordConfig
-) -> Iterator[tuple[dict[str, object], dict[str, object]]]:
-    """Yield each readable record's candidates for features, and the fields beside them."""
+) -> Iterator[tuple[dict[str, object], dict[str, object], int]]:
+    """Yield each readable record's candidates for features, the fields beside them, its time."""
     default: Literal["csv", "json"] = "json" if batch.columns is None else "csv"
-    for value, headers in zip(batch.values, batch.headers, strict=True):
+    times_ms = batch.timestamps_ms.tolist()
+    for value, headers, time_ms in zip(batch.values, batch.headers, times_ms, strict=True):
         try:
             if headers is UNREADABLE:
                 continue
@@ -129,7 +140,7 @@ def _records(
         except RejectedError:
             continue
         inside = dict(found) if isinstance(found, Mapping) else _numbered(found)
-        yield inside, _outside(value or b"") if format_ == "json" else {}
+        yield inside, _outside(value or b"") if format_ == "json" else {}, time_ms
 
 
 def _numbered(values: Sequence[object]) -> dict[str, object]:

@@ -7,6 +7,7 @@ behind the boundary can be processed again to arrive at the same place.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +56,8 @@ class Pipeline:
         """The labels log that was read until that snapshot, where it is another one by now."""
         self.online: OnlineDetector | None = None
         """None until the features are known."""
+        self.times: tuple[str, ...] = ()
+        """What `record.features: auto` left out of them; see `Decoder.times`."""
         self._decoder: Decoder | None = None
         self._judge = Judge(config.name, config.alerting, partition)
         self._limit = RejectLimit(config.dead_letters)
@@ -81,6 +84,7 @@ class Pipeline:
         pipeline._limit.counts = RejectCounts(*header.state["rejects"])
         if header.features is not None:
             pipeline.online = pipeline._begin(header.features)
+            pipeline.times = tuple(header.state["times"])
             pipeline.online.load_state_dict(arrays)
             if pipeline.online.labels_offset and header.state["labels"] != config.labels.source:
                 pipeline.labels_before = header.state["labels"]
@@ -113,6 +117,12 @@ class Pipeline:
         """What records are judged by now."""
         return self._judge.config
 
+    @property
+    def decisions(self) -> dict[str, Any]:
+        """What was left out as times and what is done to which features, as plain values."""
+        done = {} if self.online is None else self.online.decisions
+        return {"times": list(self.times), **done}
+
     def reconfigure(self, config: Config) -> None:
         """Go on with `config`, which differs in live keys only.
 
@@ -143,6 +153,7 @@ class Pipeline:
                 "judge": at.judge,
                 "rejects": at.counts,
                 "labels": self._config.labels.source,
+                "times": [] if online is None else self.times,
             },
         )
         return snapshot.encode(header, {} if online is None else online.state_dict())
@@ -198,7 +209,7 @@ class Pipeline:
             decoded = self._decoder.decode(batch)
             rejected = rejected[: len(batch)]
         if self.online is None and self._decoder.features is not None and len(decoded.rows):
-            self.online = self._begin(self._decoder.features)
+            self.online, self.times = self._begin(self._decoder.features), self._decoder.times
         done.n_records = len(batch)
         done.n_bytes = sum(map(len, filter(None, batch.values)))
         done.n_missing = int(np.count_nonzero(np.isnan(decoded.x)))

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 import struct
@@ -137,6 +138,19 @@ def test_auto_takes_the_first_valid_record(values, columns, config, features):
     assert decoder.features == features
     assert decoded.rows.tolist() == [len(values) - 1]
     assert [reject.index for reject in decoded.rejects] == list(range(len(values) - 1))
+
+
+@pytest.mark.parametrize(
+    ("timestamp_field", "features"),
+    [(None, ("a", "day")), ("day", ("a", "at"))],  # Of 1970 the second one, and nothing is near it.
+)
+def test_auto_leaves_out_what_is_the_time_of_the_first_record(timestamp_field, features):
+    values = [b'{"a":1,"at":1763800000123,"day":20414}', b'{"a":1763800000,"at":5,"day":1}']
+    batch = dataclasses.replace(batch_of(values), timestamps_ms=np.full(2, 1_763_800_000_000))
+    decoder = Decoder(RecordConfig(timestamp_field=timestamp_field, timestamp_unit="s"))
+    assert decoder.decode(batch).x.shape == (2, 2)
+    assert decoder.features == features
+    assert decoder.times == (() if timestamp_field else ("at",))
 
 
 @pytest.mark.parametrize("format_", ["json", "csv", "float32"])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from streamae.config import RecordConfig
-from streamae.decode.parse import format_of, names_of, parse, row_of
+from streamae.decode.parse import format_of, names_of, parse, row_of, times_of
 from streamae.decode.rejects import Reason, RejectedError
 from tests.record_values import (
     CSV_REJECTS,
@@ -122,6 +122,26 @@ def test_names_are_of_numbers_and_nulls():
     assert names_of([1, "x"], {None}) == ["x0", "x1"]
     with pytest.raises(RejectedError, match="surrogate"):
         names_of({"a\udfff": 1}, set())
+
+
+NOW_MS = 1_763_800_000_000
+
+
+@pytest.mark.parametrize("late_s", [-86_399, 0, 0.25, 86_399])
+def test_numbers_that_are_the_time_in_any_unit(late_s):
+    now_s = NOW_MS / 1000 - late_s
+    values = {"s": now_s, "ms": int(now_s * 1e3), "us": int(now_s * 1e6), "ns": int(now_s * 1e9)}
+    assert times_of(values, NOW_MS) == ["s", "ms", "us", "ns"]
+
+
+@pytest.mark.parametrize("scale", [1, 1000, 1_000_000, 1_000_000_000])
+def test_numbers_that_are_no_time(scale):
+    counters = {"up": 3 * scale, "sent": 1_763_999_999 * scale, "took": 999_999_999 * scale}
+    others = {"none": None, "text": str(NOW_MS), "flag": True, "nan": math.nan, "inf": math.inf}
+    assert times_of(counters | others | {"zero": 0, "most": 1.7e308}, NOW_MS) == []
+    assert times_of({"time": NOW_MS // 1000}, -1) == []
+    assert times_of(counters, 1500) == []
+    assert times_of([NOW_MS], NOW_MS) == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,9 @@ import pytest
 
 from streamae import app
 from streamae.cli import main
-from streamae.config import Config, RecordConfig
+from streamae.config import Config
 from streamae.config.file import load
-from streamae.draft.roles import roles
-from streamae.local import MemoryLog
-from tests.streams import PARTITION, vectors
+from tests.streams import vectors
 
 Draft = Callable[..., tuple[Config, str]]
 
@@ -264,25 +261,3 @@ def test_more_than_memory_takes_are_listed_to_choose_from(
     assert "# Choose among them: 253 features and" in drafted.read_text()
     assert main(["lint", str(drafted)]) == 78
     assert "16,384 are the most" in capsys.readouterr().err
-
-
-def test_work_grows_with_the_number_of_fields_and_not_with_its_square() -> None:
-    assert n_calls(2000) < 3 * n_calls(1000)
-
-
-def n_calls(n_fields: int) -> int:
-    """Return how many functions finding the roles of so many fields calls."""
-    value = json.dumps({f"f{number}": 0.5 for number in range(n_fields)}).encode()
-    batch = MemoryLog([value]).read(PARTITION, 0, 1)
-    calls = 0
-
-    def count(_: object, event: str, __: object) -> None:
-        nonlocal calls
-        calls += event == "call"
-
-    sys.setprofile(count)
-    try:
-        roles([batch], RecordConfig())
-    finally:
-        sys.setprofile(None)
-    return calls

@@ -130,7 +130,9 @@ def test_what_was_found_in_short(feed: Feed, page: Page) -> None:
 def test_names_are_never_html(feed: Feed, page: Page, rows: Locator, complaints: list[str]) -> None:
     feed.watched(TopicPartition(WILD, 0), A)
     feed.metrics.offsets_lost(TopicPartition(WILD, 0), 1)
-    feed.status.transformed(A, {"decided": True, "diff": [WILD], "heavy_tails": [], "lag": 0})
+    feed.status.transformed(
+        A, {"decided": True, "times": [], "diff": [WILD], "heavy_tails": [], "lag": 0}
+    )
     feed.status.alerted([alert(1, feature=WILD, key=WILD, missing=[WILD])])
     page.goto(feed.server.url)
     expect(rows.locator("tbody th").first).to_have_text(WILD)

@@ -104,6 +104,7 @@ function chosenBy(transforms) {
   if (!transforms?.decided) return [["Transforms", "decided after the first block"]];
   const names = (list) => (list.length ? list.map((name) => clip(name)).join(", ") : "none");
   return [
+    ["Left out as times", names(transforms.times)],
     ["Judged by change", names(transforms.diff)],
     ["Heavy tails", names(transforms.heavy_tails)],
     ["Calendar", transforms.calendar ?? "none"],
