@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from streamae.errors import ConfigError, StorageError, why
+from streamae.local.source import BYTE_ORDER_MARK, is_pipe
 from streamae.types import LabelBatch, TopicPartition
 
 
@@ -16,7 +17,9 @@ class FileLabels:
     """
 
     def __init__(self, path: str, *, follow: bool) -> None:
-        """Raise `ConfigError` when the file cannot be opened."""
+        """Raise `ConfigError` when the file cannot be opened, or not be read again."""
+        if is_pipe(path):
+            raise ConfigError(f"labels.source: {path} is a pipe, and labels are read again")
         self._path = path
         self._follow = follow
         self._line = 0
@@ -80,4 +83,4 @@ class FileLabels:
             self._file.seek(start)
             return None
         self._line += 1
-        return line
+        return line if start else line.removeprefix(BYTE_ORDER_MARK)

@@ -25,7 +25,7 @@ STDIN = "-"
 _CHUNK_BYTES = 1 << 20
 _STDIN_DESCRIPTOR = 0
 _FOLLOW_INTERVAL_S = 0.05
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NO_TEXT = {
     b"\x1f\x8b": "compressed by gzip: unpack it first",
     b"\x28\xb5\x2f\xfd": "compressed by zstd: unpack it first",
@@ -243,7 +243,7 @@ def _text(beginning: bytes, path: str) -> bytes:
     for magic, what in _NO_TEXT.items():
         if beginning.startswith(magic):
             raise ConfigError(f"source.path: {path} is {what}")
-    return beginning.removeprefix(_BYTE_ORDER_MARK)
+    return beginning.removeprefix(BYTE_ORDER_MARK)
 
 
 def _header(line: bytes, path: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from streamae.config import Config, KafkaConfig
 from streamae.config.values import Duration, Secret
 from streamae.errors import ConfigError, TemporaryError
 from streamae.kafka import connect
-from streamae.kafka.confluent import settings
+from streamae.kafka.confluent import ConfluentWriter, settings
 from streamae.kafka.confluent.faults import as_kafka_python
 from streamae.types import Commit, TopicPartition
 from tests.kafka.broker import Broker
@@ -95,6 +95,23 @@ def test_first_millisecond_of_1970(configured: Configured, cluster: Cluster) -> 
         member.poll_until(lambda m: bool(m.owned))
         assert member.sink.commit(Commit([alert(one, b"x", timestamp_ms=0)], {one: 1}))
     assert [record.timestamp for record in cluster.read(config.output.alerts)] == [1]
+
+
+def test_a_writer_that_was_ended_is_renewed(configured: Configured, cluster: Cluster) -> None:
+    config = configured(instance="a")
+    target = TopicPartition(config.output.alerts, 0)
+    writer = ConfluentWriter(config, transactional=True)
+    writer.begin()
+    writer.send(target, b"k", b"first")
+    ConfluentWriter(config, transactional=True).close()
+    with pytest.raises(errors.ProducerFencedError):
+        writer.commit()
+    writer.renew()
+    writer.begin()
+    writer.send(target, b"k", b"second")
+    writer.commit()
+    writer.close()
+    assert cluster.values(config.output.alerts) == [b"second"]
 
 
 class Answerless:

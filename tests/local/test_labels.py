@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,16 @@ def test_file_that_is_cut_while_it_is_read_is_refused(path: Path) -> None:
 def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"labels\.source"):
         FileLabels(str(tmp_path / "none"), follow=False)
+
+
+def test_pipe_is_refused_without_waiting_for_its_writer(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "labels")
+    with pytest.raises(ConfigError, match="is a pipe, and labels are read again"):
+        FileLabels(str(tmp_path / "labels"), follow=True)
+
+
+def test_byte_order_mark_is_no_part_of_a_label(path: Path) -> None:
+    path.write_bytes("\ufeffa\n\ufeffb\n".encode())
+    log = FileLabels(str(path), follow=False)
+    assert log.read(PARTITION, 0, 9) == ([b"a\n", "\ufeffb\n".encode()], 2)
+    log.close()

@@ -182,5 +182,6 @@ class ConfluentWriter:
 
     def _release(self) -> None:
         """Drop what is on its way: it belongs to no commit."""
-        self._producer.purge()
-        self._producer.flush(common.WRITER_CLOSE_S)
+        with suppress(*FAILURES):  # A fatal error, known by now, would be raised once more.
+            self._producer.purge()
+            self._producer.flush(common.WRITER_CLOSE_S)
