@@ -56,7 +56,7 @@ def run(x: Floats) -> Run:
 def test_an_incident_that_comes_back_is_flagged_the_tenth_time(
     background: Background, d: int
 ) -> None:
-    """64 of 64 records each time; without the guard 64, 51, and none from the third time on."""
+    """64 of 64 records each time; without the guard 64, 54 to 61, and then 7 at most."""
     x = background(BLOCK * 150, d, 0)
     starts = range(5000, 5000 + 10 * 3300, 3300)
     odd = np.zeros(len(x), np.bool_)
@@ -110,7 +110,7 @@ def test_no_drift_where_nothing_lasts(background: Background, d: int) -> None:
 def test_a_burst_leaves_the_ranking_of_later_records_as_it_was(
     background: Background, length: int
 ) -> None:
-    """ROC-AUC of the 10,000 records behind it: 0.999 to 1.000 with the burst, 1.000 without."""
+    """ROC-AUC of the 10,000 records behind it: 1.000, with the burst as without."""
     x = background(BLOCK * 110, 20, 0)
     at = BLOCK * 60 + 100
     later = slice(at + length + BLOCK, at + length + BLOCK + 10_000)
@@ -150,7 +150,7 @@ AT = BLOCK * 60 + 100
 def test_a_feature_that_stops_or_begins_is_no_storm(
     background: Background, change: object, rows: slice, most: int
 ) -> None:
-    """11 to 15 records of 10,000 are flagged, and 193 to 197 when a feature begins to vary.
+    """10 to 15 records of 10,000 are flagged, and 207 to 213 when a feature begins to vary.
 
     These are the rest of the block in which it does, and one episode.
     """
