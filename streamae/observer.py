@@ -128,7 +128,7 @@ class Observer:
         if not done:
             for partition in commit.snapshots:
                 self.metrics.checkpoint_failed(partition)
-            log.warning("commit refused, a rebalance is in progress", outputs=len(commit.outputs))
+            log.warning("commit refused, it is sent again", outputs=len(commit.outputs))
             return
         self._watchdog.progress()
         for partition, snapshot in commit.snapshots.items():

@@ -18,6 +18,8 @@ from streamae.errors import StreamaeError
 from streamae.kafka import settings
 from streamae.kafka.admin import answer, opened_admin
 from streamae.kafka.faults import translated
+from streamae.kafka.identity import ANOTHER
+from streamae.kafka.sink import input_id
 from streamae.kafka.state import CHUNK_BYTES
 from streamae.kafka.topics import (
     EVER_MS,
@@ -70,6 +72,7 @@ def checks(config: Config) -> Iterator[Check]:
                 yield from _topic(config, topic, topics[topic.name])
         yield from _dead_letters(config, topics)
         yield from _group(admin, config)
+        yield from _made_anew(admin, config)
         yield from _limits(config, limits)
         untold += [name for name, told in topics.items() if not told]
         if untold:
@@ -174,6 +177,20 @@ def _group(admin: Any, config: Config) -> Iterator[Check]:
             yield Check("ok", "group", f"{group}, {counted(members, 'member')} now")
     if config.delivery == "exactly_once":
         yield _transactions(admin, config)
+
+
+def _made_anew(admin: Any, config: Config) -> Iterator[Check]:
+    """Say which input topics are not those that the group's offsets are of."""
+    group = settings.group(config)
+    try:
+        offsets = answer(lambda: admin.list_group_offsets([group]), config)[group]
+        found = described(admin, config.source.topics)
+    except KafkaError:  # What is missing was said.
+        return
+    for topic in config.source.topics:
+        read = {input_id(at) for one, at in offsets.items() if one.topic == topic} - {""}
+        if found[topic].id and read - {found[topic].id}:
+            yield Check("fail", topic, ANOTHER)
 
 
 def _transactions(admin: Any, config: Config) -> Check:

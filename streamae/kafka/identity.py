@@ -16,6 +16,11 @@ FRESH_S = 1.0
 CHECK_S = 30.0
 """Between two looks at what is being read; each opens a connection."""
 
+ANOTHER = (
+    "is not the topic that this group has read, but was made anew under its name; set the offsets"
+    " of the group, to the earliest for all of it"
+)
+
 
 class InputIds:
     """The ids of the input's topics, which brokers from 2.8 on give them.
@@ -41,10 +46,7 @@ class InputIds:
         """
         now = self._now(FRESH_S).get(partition.topic, "")
         if committed and now and committed != now:
-            raise SnapshotError(
-                f"{partition.topic} is not the topic that this group has read, but was made anew"
-                " under its name; set the offsets of the group, to the earliest for all of it"
-            )
+            raise SnapshotError(f"{partition.topic} {ANOTHER}")
         self._read[partition] = now or committed
 
     def check(self, partitions: Iterable[TopicPartition]) -> None:

@@ -13,6 +13,7 @@ from kafka import (
     TopicPartition,
 )
 from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
+from kafka.errors import TopicAlreadyExistsError
 
 from streamae.config import Config
 
@@ -38,6 +39,19 @@ class Cluster:
             },
             wait_for_metadata=True,
         )
+
+    def remake(self, topic: str) -> None:
+        """Delete a topic and make it again."""
+        self.admin.delete_topics([topic])
+
+        def made() -> bool:
+            try:
+                self.create(topic)
+            except TopicAlreadyExistsError:
+                return False
+            return True
+
+        until(made)
 
     def prepare(self, config: Config, partitions: int = 1) -> None:
         """Make the topics of a configuration."""

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from confluent_kafka import Producer
+from kafka import TopicPartition as KafkaPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from streamae.check import Check
@@ -16,7 +17,7 @@ from streamae.pipeline import Pipeline
 from streamae.types import TopicPartition
 from tests import streams
 from tests.kafka.broker import Broker
-from tests.kafka.cluster import Cluster
+from tests.kafka.cluster import Cluster, until
 from tests.kafka.configs import named
 from tests.kafka.worker import Member, commit
 
@@ -84,6 +85,22 @@ def test_the_saved_state_is_gone_on_with(cluster: Cluster, config: Config) -> No
     cluster.cut(topic, 500)
     warned = texts(list(checks(config, N)), "warn")
     assert any("begin empty; 100 records were deleted unread" in line for line in warned)
+
+
+def test_a_topic_that_was_made_anew_is_named(cluster: Cluster, config: Config) -> None:
+    (topic,) = config.source.topics
+    cluster.write(topic, streams.values(1))
+    with Member(config) as member:
+        member.poll_until(lambda m: bool(m.owned))
+        assert member.sink.commit(commit(TopicPartition(topic, 0), 1))
+    assert texts(list(checks(config, N)), "fail") == []
+    before = cluster.committed(config.name, topic)
+    cluster.remake(topic)
+    until(lambda: cluster.committed(config.name, topic) is None)
+    cluster.admin.alter_group_offsets(config.name, {KafkaPartition(topic, 0): before})
+    assert any(
+        f"{topic}: is not the topic" in line for line in texts(list(checks(config, N)), "fail")
+    )
 
 
 def checks_of(config: Config, **changed: Any) -> list[Check]:

@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from streamae.config import Config, StateConfig
@@ -256,7 +256,7 @@ def test_another_topic_of_the_same_name_is_not_gone_on_with(
     cluster.write(one.topic, [b"r"] * 4)
     with started(config) as member:
         assert member.sink.commit(commit(one, 2, snapshot=b"state"))
-        remade(cluster, one.topic)
+        cluster.remake(one.topic)
         cluster.write(one.topic, [b"s"] * 9)
         until(lambda: cluster.committed(config.name, one.topic) is None)
         with pytest.raises(TemporaryError, match="was made anew under its name while it was read"):
@@ -264,17 +264,3 @@ def test_another_topic_of_the_same_name_is_not_gone_on_with(
     refusal = "is not the topic that this group has read"
     with Member(config) as member, pytest.raises(SnapshotError, match=refusal):
         member.poll_until(lambda m: bool(m.owned))
-
-
-def remade(cluster: Cluster, topic: str) -> None:
-    """Delete a topic and make it again."""
-    cluster.admin.delete_topics([topic])
-
-    def made() -> bool:
-        try:
-            cluster.create(topic)
-        except TopicAlreadyExistsError:
-            return False
-        return True
-
-    until(made)
