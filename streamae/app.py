@@ -180,7 +180,9 @@ def connect(config: Config, cleanups: ExitStack) -> tuple[Source, Sink]:
         cleanups.callback(sink.close)
         return source, sink
     directory = Path(config.state.directory)
-    sink = FileSink(config.output, directory, DirectoryStore(directory, config.state.keep))
+    store = DirectoryStore(directory, config.state.keep)
+    path = config.source.path if config.source.kind == "file" else None
+    sink = FileSink(config.output, directory, store, path)
     cleanups.callback(sink.close)
     source = (
         HostSource(config.source) if config.source.kind == "host" else FileSource(config.source)

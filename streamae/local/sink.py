@@ -15,15 +15,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import crc32c
 import msgspec
 
 from streamae.config import OutputConfig
-from streamae.errors import ConfigError, StorageError, why
+from streamae.errors import ConfigError, SnapshotError, StorageError, why
 from streamae.local.durable import read_json, replace_file
+from streamae.local.source import is_pipe
 from streamae.types import Channel, Commit, Committed, Output, StateStore, TopicPartition
 
 STDOUT = "-"
 COMMIT_FILE = "commit.json"
+HEAD_BYTES = 4096
+"""More than the header line of a CSV file, which every file of a rotation has."""
 
 
 class PartitionCommit(msgspec.Struct, frozen=True):
@@ -33,10 +37,19 @@ class PartitionCommit(msgspec.Struct, frozen=True):
     snapshot: str | None
 
 
+class Head(msgspec.Struct, frozen=True):
+    """What an input file begins with; a rotation leaves another one in its place."""
+
+    length: int
+    crc32c: int
+
+
 class CommitFile(msgspec.Struct):
     """Content of `commit.json`."""
 
     format: int = 1
+    input: Head | None = None
+    """Of the file that was read; None for what cannot be read again."""
     lengths: dict[str, int] = {}
     """Bytes of each output file, by absolute path."""
     partitions: dict[str, PartitionCommit] = {}
@@ -60,7 +73,11 @@ def read_commit(directory: Path) -> CommitFile:
 class FileSink:
     """Appends messages to one file per channel; one sink per state directory."""
 
-    def __init__(self, config: OutputConfig, directory: Path, store: StateStore) -> None:
+    def __init__(
+        self, config: OutputConfig, directory: Path, store: StateStore, source: str | None = None
+    ) -> None:
+        """`source` is the file that offsets are lines of, if there is one."""
+        self._source = None if source is None or is_pipe(source) else source
         self._paths: dict[Channel, str] = {
             "alerts": config.alerts,
             "dead_letters": config.dead_letters,
@@ -95,14 +112,25 @@ class FileSink:
             if partition in commit.snapshots:
                 snapshot = self._store.save(partition, commit.snapshots[partition], snapshot)
             self._last.partitions[str(partition)] = PartitionCommit(offset, snapshot)
+        if self._last.input is None or self._last.input.length < HEAD_BYTES:
+            self._last.input = self._head()
         self._record()
         return True
 
     def committed(self, partition: TopicPartition) -> Committed | None:
-        """Return what the commit file says of `partition`."""
+        """Return what the commit file says of `partition`.
+
+        Raise `SnapshotError` when the input is not the file that it speaks of.
+        """
         last = self._last.partitions.get(str(partition))
         if last is None:
             return None
+        read = self._last.input
+        if read is not None and self._head(read.length) not in (None, read):
+            raise SnapshotError(
+                f"{self._source} does not begin as the file that was read: it was cut or replaced;"
+                " move the state directory away to start afresh"
+            )
         snapshot = None if last.snapshot is None else self._store.load(partition, last.snapshot)
         return Committed(last.offset, snapshot)
 
@@ -114,6 +142,17 @@ class FileSink:
                 with suppress(OSError):
                     file.close()
         self._lock.close()
+
+    def _head(self, length: int = HEAD_BYTES) -> Head | None:
+        """Return what the input begins with; None where it cannot be read, as the source says."""
+        if self._source is None:
+            return None
+        try:
+            with Path(self._source).open("rb") as file:
+                content = file.read(length)
+        except OSError:
+            return None
+        return Head(len(content), crc32c.crc32c(content))
 
     def _follow_rotation(self) -> None:
         """Go on in new files where a log rotation moved the old ones away."""

@@ -93,6 +93,32 @@ def test_dead_letter_keeps_every_byte(tmp_path: Path, raw: bytes) -> None:
     assert (line["key"], line["timestamp_ms"]) == (None, 7)
 
 
+def test_another_file_in_place_of_the_input_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+
+    def opened() -> FileSink:
+        config = OutputConfig(
+            alerts=str(tmp_path / "alerts"), dead_letters=str(tmp_path / "dead"), scores=None
+        )
+        state = tmp_path / "state"
+        return FileSink(config, state, DirectoryStore(state, 1), str(path))
+
+    path.write_bytes(b"a,b\n1,2\n")
+    for n_more in (0, 5_000, 1):  # It may grow.
+        with path.open("ab") as file:
+            file.write(b"3,4\n" * n_more)
+        writer = opened()
+        writer.committed(PARTITION)
+        writer.commit(commit(1))
+        writer.close()
+    for other in (b"a,b\n5,6\n" * 5_000, b"a,b\n1,2\n"):
+        path.write_bytes(other)
+        writer = opened()
+        with pytest.raises(SnapshotError, match="it was cut or replaced"):
+            writer.committed(PARTITION)
+        writer.close()
+
+
 def test_state_directory_has_one_owner(tmp_path: Path) -> None:
     first = sink(tmp_path)
     with pytest.raises(ConfigError, match="in use"):
