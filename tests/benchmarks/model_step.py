@@ -83,7 +83,7 @@ def step(detector: Detector, block: Floats) -> tuple[float, float]:
 
 
 def bare_products(config: DetectorConfig, d: int) -> Callable[[], None]:
-    """Return the products of as many blocks as there are between two lessons of the autoencoder.
+    """Return the products of as many blocks as the autoencoder learns one block of records in.
 
     Factorising and solving are left out, and so is everything that is linear in the records.
     """
