@@ -70,7 +70,11 @@ class RecordConfig(Section, frozen=True):
     ] = "auto"
     features: Annotated[
         tuple[str, ...] | Literal["auto"],
-        about("Names in order; `auto` freezes the names of the first valid record.", "new model"),
+        about(
+            "Names in order; `auto` freezes the numbers of the first valid record, without those"
+            " that are its own time.",
+            "new model",
+        ),
     ] = "auto"
     key_field: Annotated[
         str | None, about("Field that replaces the record key, the entity alerts are keyed by.")
