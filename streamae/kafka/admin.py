@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient
+from kafka import TopicPartition as KafkaPartition
 from kafka.errors import KafkaError, RetriableError
+from kafka.structs import OffsetAndMetadata
 
 from streamae.config import Config
 from streamae.kafka import settings
@@ -27,6 +29,14 @@ def opened_admin(config: Config, doing: str) -> Iterator[Any]:
         raise translated(error, doing) from error
     finally:
         admin.close()
+
+
+def group_offsets(admin: Any, config: Config) -> dict[KafkaPartition, OffsetAndMetadata]:
+    """Return what the group has committed."""
+    group = settings.group(config)
+    offsets: dict[KafkaPartition, OffsetAndMetadata]
+    offsets = answer(lambda: admin.list_group_offsets([group]), config)[group]
+    return offsets
 
 
 def answer(ask: Callable[[], T], config: Config) -> T:

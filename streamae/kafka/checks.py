@@ -16,7 +16,7 @@ from streamae.check import Check
 from streamae.config import Config
 from streamae.errors import StreamaeError
 from streamae.kafka import settings
-from streamae.kafka.admin import answer, opened_admin
+from streamae.kafka.admin import answer, group_offsets, opened_admin
 from streamae.kafka.faults import translated
 from streamae.kafka.identity import ANOTHER
 from streamae.kafka.sink import input_id
@@ -181,9 +181,8 @@ def _group(admin: Any, config: Config) -> Iterator[Check]:
 
 def _made_anew(admin: Any, config: Config) -> Iterator[Check]:
     """Say which input topics are not those that the group's offsets are of."""
-    group = settings.group(config)
     try:
-        offsets = answer(lambda: admin.list_group_offsets([group]), config)[group]
+        offsets = group_offsets(admin, config)
         found = described(admin, config.source.topics)
     except KafkaError:  # What is missing was said.
         return

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from kafka import ConsumerGroupMetadata, OffsetAndMetadata
+from kafka import ConsumerGroupMetadata
 from kafka import TopicPartition as KafkaPartition
 from kafka.errors import KafkaError, NoError
 
 from streamae.config import Config
 from streamae.errors import ConfigError
 from streamae.kafka import settings
-from streamae.kafka.admin import answer, opened_admin
+from streamae.kafka.admin import answer, group_offsets, opened_admin
 from streamae.kafka.faults import overtaken
 from streamae.kafka.sink import input_id, marked, metadata
 from streamae.kafka.state import TopicStore
@@ -59,7 +59,7 @@ class GroupOffsets:
 
     def _save(self, admin: Any, partition: TopicPartition, content: bytes, offset: int) -> None:
         one = KafkaPartition(*partition)
-        before = self._offsets(admin).get(one)
+        before = group_offsets(admin, self._config).get(one)
         if self._exactly_once:
             self._writer.begin()
         pointer = self._store.save(partition, content, metadata(before) if before else None)
@@ -72,11 +72,6 @@ class GroupOffsets:
         refused = admin.alter_group_offsets(self._group, {one: saved})[one]
         if refused is not NoError:
             raise refused
-
-    def _offsets(self, admin: Any) -> dict[KafkaPartition, OffsetAndMetadata]:
-        found = answer(lambda: admin.list_group_offsets([self._group]), self._config)
-        offsets: dict[KafkaPartition, OffsetAndMetadata] = found[self._group]
-        return offsets
 
     def _check_empty(self, admin: Any) -> None:
         found = answer(lambda: admin.describe_groups([self._group]), self._config)

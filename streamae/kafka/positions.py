@@ -4,8 +4,7 @@ from typing import Literal
 
 from streamae.config import Config
 from streamae.errors import SnapshotError
-from streamae.kafka import settings
-from streamae.kafka.admin import answer, opened_admin
+from streamae.kafka.admin import group_offsets, opened_admin
 from streamae.kafka.topics import described
 from streamae.types import Edges, TopicPartition
 
@@ -31,9 +30,8 @@ class Starts:
 
 def _there(config: Config) -> frozenset[TopicPartition]:
     """Return the partitions the group has offsets of, and all of topics it has none of."""
-    group = settings.group(config)
     with opened_admin(config, "asking for the offsets of the group") as admin:
-        offsets = answer(lambda: admin.list_group_offsets([group]), config)[group]
+        offsets = group_offsets(admin, config)
         found = described(admin, config.source.topics)
     committed = {TopicPartition(*one) for one, at in offsets.items() if at.offset >= 0}
     begun = {one.topic for one in committed}
