@@ -33,8 +33,7 @@ def row_weights(linear_energy: Doubles, residual_energy: Doubles) -> Doubles:
     t distribution (Lange, Little and Taylor, 1989). Dividing by their mean is the way out after a
     level shift: a block that is suspect throughout counts like any other.
     """
-    weights = 4.0 / (3.0 + 0.5 * (linear_energy + residual_energy))
-    return weights * (len(weights) / float(weights.sum()))
+    return _of_mean_one(4.0 / (3.0 + 0.5 * (linear_energy + residual_energy)))
 
 
 def at_least_half(weights: Doubles) -> Doubles:
@@ -43,8 +42,11 @@ def at_least_half(weights: Doubles) -> Doubles:
     With these the scale of a feature is learnt: its heavy tail is part of what it usually does, but
     a scale that grew with every incident would hide the next one.
     """
-    raised = np.maximum(weights, SUSPECT_WEIGHT)
-    return raised * (len(raised) / float(raised.sum()))
+    return _of_mean_one(np.maximum(weights, SUSPECT_WEIGHT))
+
+
+def _of_mean_one(weights: Doubles) -> Doubles:
+    return weights * (len(weights) / float(weights.sum()))
 
 
 def n_suspects(weights: Doubles) -> int:
