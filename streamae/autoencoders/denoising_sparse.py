@@ -142,13 +142,14 @@ class DenoisingSparseAutoencoder(OnlineAutoencoder):
         takes its turn. This is block Gauss-Seidel: it converges for any positive definite matrix,
         and between two turns of a group the sums hardly move.
         """
-        turn = self.adam.n_steps % (2 + N_GROUPS) - 2
-        if turn == -1:
+        turn = self.adam.n_steps % (2 + N_GROUPS)
+        if turn == 1:
             self._solve_linear()
             return
         k, n_rows = len(self.linear_decoder), len(self.gram)
         size = -(-(n_rows - k) // N_GROUPS)
-        rows = slice(k + turn * size, k + (turn + 1) * size) if turn >= 0 else slice(k)
+        first = k + (turn - 2) * size
+        rows = slice(first, first + size) if turn else slice(k)
         decoder, own = self.network.decoder, self.gram[rows, rows]
         held = torch.mm(self.gram[rows], decoder) - torch.mm(own, decoder[rows])
         decoder[rows] = self._ridge_regression(own, self.cross[rows] - held)

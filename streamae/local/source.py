@@ -39,8 +39,8 @@ _NO_TEXT = {
 
 def is_pipe(path: str) -> bool:
     """Return whether what `path` names can be read but once: standard input, a FIFO, a device."""
-    named = Path(path)
-    return path == STDIN or (named.exists() and not named.is_file() and not named.is_dir())
+    file = Path(path)
+    return path == STDIN or (file.exists() and not file.is_file() and not file.is_dir())
 
 
 def named(path: str) -> str:
